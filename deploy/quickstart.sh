@@ -16,7 +16,7 @@ case "${1:-}" in
 esac
 
 packages="build-essential cmake ninja-build pkg-config python3 libzmq3-dev libmsgpack-dev libcurl4-openssl-dev libnghttp2-dev libyaml-dev libyajl-dev
- libssl-dev libseccomp-dev libcap-ng-dev libmicrohttpd-dev
+ libssl-dev libseccomp-dev libmicrohttpd-dev
  libprotobuf-c-dev protobuf-c-compiler"
 
 install_packages() {

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "failure_log.h"
 #include "supervisor/kube/lease.h"
 #include "supervisor/kube/other_operator.h"
-#include "trouble.h"
 
 enum { LOOK_MS = 5000, LOOK_AGAIN_MS = 1000 };
 
@@ -22,7 +22,7 @@ struct leadership {
     bool elected, acts; /* acts: elected, and no other operator is in the way */
     bool failing;       /* the last answer was of no use */
     bool cannot_look;   /* whether there is another operator */
-    struct trouble *trouble, *look_trouble;
+    struct failure_log *failures, *lookup_failures;
     char why[256]; /* the reason */
     struct leadership_callbacks on;
 };
@@ -32,7 +32,7 @@ static bool is_held_back(const struct leadership *l) {
 }
 
 /* Begins to act, or ends, where something has changed. */
-static void settle(struct leadership *l) {
+static void update_role(struct leadership *l) {
     bool acts = l->elected && !is_held_back(l);
     if (acts == l->acts) return;
     l->acts = acts;
@@ -48,7 +48,7 @@ static void on_change(void *arg, enum lease_change c) {
     case LEASE_WON:
         l->elected = true;
         log_info("this instance leads", "lease", l->name, "namespace", l->ns, "identity", l->identity);
-        settle(l);
+        update_role(l);
         break;
     case LEASE_FOLLOWED:
         log_info("this instance stands by", "leader", lease_holder(l->lease), "lease", l->name, "namespace", l->ns);
@@ -64,7 +64,7 @@ static void on_change(void *arg, enum lease_change c) {
 
 static bool still_failing(void *arg) { return ((const struct leadership *)arg)->failing; }
 
-static void on_trouble(void *arg, const char *verb, const struct kube_response *r) {
+static void on_lease_failure(void *arg, const char *verb, const struct kube_response *r) {
     struct leadership *l = arg;
     l->failing = r != NULL;
     if (r == NULL) return;
@@ -76,7 +76,7 @@ static void on_trouble(void *arg, const char *verb, const struct kube_response *
     else
         rv_buf_add(&why, r->message.p, r->message.n);
     snprintf(l->why, sizeof l->why, "%s: %s", rv_buf_cstr(&of), rv_buf_cstr(&why));
-    trouble_report(l->trouble, rv_buf_str(&of), rv_buf_str(&why));
+    failure_log_report(l->failures, rv_buf_str(&of), rv_buf_str(&why));
 }
 
 /* ---- another operator ----------------------------------------------------------------------------------- */
@@ -93,21 +93,21 @@ static void on_other(void *arg) {
                              "otherOperator.action"
                            : "another operator works beside this one, and both act (otherOperator.action: warn)",
                  "holder", holder, "lease", l->other_lease, "namespace", ns);
-        settle(l);
+        update_role(l);
         l->on.other(l->on.arg, true);
     } else if (holder[0] != 0) {
         log_info("the other operator renews its lease no longer", "holder", holder, "lease", l->other_lease,
                  "namespace", ns);
-        settle(l);
+        update_role(l);
         l->on.other(l->on.arg, false);
     } else {
-        settle(l);
+        update_role(l);
     }
 }
 
 static bool still_cannot_look(void *arg) { return ((const struct leadership *)arg)->cannot_look; }
 
-static void on_look_trouble(void *arg, const struct kube_response *r) {
+static void on_lookup_failure(void *arg, const struct kube_response *r) {
     struct leadership *l = arg;
     /* Only a missing right is told here. While the API server cannot be reached, the watches tell it. */
     l->cannot_look = r != NULL && (r->http_status == 401 || r->http_status == 403);
@@ -115,7 +115,7 @@ static void on_look_trouble(void *arg, const struct kube_response *r) {
     rv_autobuf struct rv_buf of = {0}, why = {0};
     rv_buf_addf(&of, "list leases %s", l->other_lease);
     rv_buf_addf(&why, "HTTP %u " RV_STR_FMT, r->http_status, RV_STR_ARG(r->message));
-    trouble_report(l->look_trouble, rv_buf_str(&of), rv_buf_str(&why));
+    failure_log_report(l->lookup_failures, rv_buf_str(&of), rv_buf_str(&why));
 }
 
 static void look_for_others(struct supervisor *s, struct leadership *l) {
@@ -125,7 +125,7 @@ static void look_for_others(struct supervisor *s, struct leadership *l) {
     struct rv_str own = rv_str(kube_config_namespace(s->kube_config));
     size_t n = config_other_namespaces(s->config, own, &where);
     l->yields = c->action == OTHER_STAND_BY;
-    l->look_trouble = trouble_new(&(struct trouble_opts){
+    l->lookup_failures = failure_log_new(&(struct failure_log_opts){
         .loop = s->loop,
         .begins = "whether another operator works beside this one cannot be seen: grant list on leases (rayvisord "
                   "--print-rbac shows the role)",
@@ -143,7 +143,7 @@ static void look_for_others(struct supervisor *s, struct leadership *l) {
                                                                   .pause_ms = LOOK_MS,
                                                                   .active_pause_ms = LOOK_AGAIN_MS,
                                                                   .on_change = on_other,
-                                                                  .on_trouble = on_look_trouble,
+                                                                  .on_failure = on_lookup_failure,
                                                                   .arg = l});
 }
 
@@ -210,7 +210,7 @@ static char *make_identity(uint64_t epoch) {
 
 static void stand_for_election(struct supervisor *s, struct leadership *l) {
     const struct config_lead *c = &s->config->lead;
-    l->trouble = trouble_new(&(struct trouble_opts){
+    l->failures = failure_log_new(&(struct failure_log_opts){
         .loop = s->loop,
         .begins = "leader election: the lease cannot be read or written; without it nobody acts: grant get, create and "
                   "patch on leases (rayvisord --print-rbac shows the role)",
@@ -226,7 +226,7 @@ static void stand_for_election(struct supervisor *s, struct leadership *l) {
                                                 .renew_ms = c->renew_s * 1000,
                                                 .retry_ms = c->retry_s * 1000,
                                                 .on_change = on_change,
-                                                .on_trouble = on_trouble,
+                                                .on_failure = on_lease_failure,
                                                 .arg = l});
 }
 
@@ -251,7 +251,7 @@ int leadership_start(struct supervisor *s, const struct leadership_callbacks *on
     if (l->client == NULL) return err->code;
     if (c->enabled) stand_for_election(s, l);
     look_for_others(s, l);
-    settle(l);
+    update_role(l);
     return 0;
 }
 
@@ -260,8 +260,8 @@ void leadership_free(struct supervisor *s) {
     if (l == NULL) return;
     lease_free(l->lease);
     other_operator_free(l->other);
-    trouble_free(l->trouble);
-    trouble_free(l->look_trouble);
+    failure_log_free(l->failures);
+    failure_log_free(l->lookup_failures);
     kube_client_free(l->client);
     free(l->identity);
     free(l->ns);

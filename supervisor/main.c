@@ -676,7 +676,7 @@ static void find_places(struct program *g) {
 }
 
 /* The text may be of a plugin's or a manifest's making. */
-static void say(const char *text) {
+static void print_message(const char *text) {
     rv_autobuf struct rv_buf b = {0};
     visible_text(rv_str(text), VISIBLE_LINES, &b);
     fprintf(stderr, "rayvisord: %s\n", rv_buf_cstr(&b));
@@ -688,7 +688,7 @@ static int run_program(struct program *g) {
     raise_fd_limit();
     if (start_supervisor(g, &err) != 0) {
         log_error("cannot start", "reason", err.text);
-        say(err.text);
+        print_message(err.text);
         return EXIT_CONFIG;
     }
     loop_run(g->s.loop);
@@ -700,7 +700,7 @@ static void print_warning(void *arg, const char *text) {
     rv_autobuf struct rv_buf b = {0};
     (void)arg;
     rv_buf_addf(&b, "warning: %s", text);
-    say(rv_buf_cstr(&b));
+    print_message(rv_buf_cstr(&b));
 }
 
 static void on_checked(void *arg, const char *why) {
@@ -731,7 +731,7 @@ static int print_schema(struct program *g) {
     find_places(g);
     int code = config_print_schema(&g->s.env, &out, &err);
     if (code != 0)
-        say(err.text);
+        print_message(err.text);
     else
         code = fwrite(out.p, 1, out.n, stdout) == out.n && fflush(stdout) == 0 ? 0 : -1;
     free_supervisor(g);
@@ -751,7 +751,7 @@ int main(int argc, char **argv) {
     (void)stat(g.o.config, &g.config_seen);
     g.s.config = config_load(g.o.config, &g.s.env, &err);
     if (g.s.config == NULL) {
-        say(err.text);
+        print_message(err.text);
         free_supervisor(&g);
         return EXIT_CONFIG;
     }
@@ -770,7 +770,7 @@ int main(int argc, char **argv) {
         if (code == 0)
             printf("%s: valid\n", g.o.config);
         else
-            say(err.text);
+            print_message(err.text);
     } else {
         code = run_program(&g);
     }

@@ -95,7 +95,7 @@ static void judge(struct served *s, const struct wanted *w) {
     s->o.warn(s->o.arg, rv_buf_cstr(&line));
 }
 
-static void finish(void *arg) {
+static void judge_all(void *arg) {
     struct served *s = arg;
     each_wanted(s, judge);
     s->o.done(s->o.arg, s->why.n != 0 ? rv_buf_cstr(&s->why) : NULL);
@@ -132,7 +132,7 @@ static void ask(struct served *s, struct group *g) {
 struct served *served_begin(struct loop *l, struct kube_client *c, const struct served_opts *o) {
     struct served *s = rv_alloc(sizeof *s);
     *s = (struct served){.o = *o, .client = c};
-    s->end = loop_timer(l, finish, s);
+    s->end = loop_timer(l, judge_all, s);
     each_wanted(s, add_group);
     for (struct group *g = s->groups; g != NULL; g = g->next) ask(s, g);
     if (s->open == 0) loop_timer_arm(s->end, 0);

@@ -19,7 +19,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
 packages="build-essential cmake ninja-build pkg-config clang clang-format clang-tidy python3 python3-yaml openssl curl git ca-certificates tzdata
- libzmq3-dev libmsgpack-dev libcurl4-openssl-dev libnghttp2-dev libyaml-dev libyajl-dev libssl-dev libseccomp-dev libcap-ng-dev
+ libzmq3-dev libmsgpack-dev libcurl4-openssl-dev libnghttp2-dev libyaml-dev libyajl-dev libssl-dev libseccomp-dev
  libmicrohttpd-dev libprotobuf-c-dev protobuf-c-compiler libcunit1-dev libclang-rt-14-dev libmbedtls-dev libhttp-parser-dev"
 
 install_packages() {

@@ -134,9 +134,9 @@ RV_EXPORT bool rv_fakehost_deliver(struct rv_fakehost *h);
 RV_EXPORT void rv_fakehost_repeat(struct rv_fakehost *h);
 /* Delivers a new snapshot of all objects. */
 RV_EXPORT void rv_fakehost_resync(struct rv_fakehost *h);
-/* Carries out one waiting request. `trouble` is the percentage of requests that fail in some way. Returns false if none
- * waits. */
-RV_EXPORT bool rv_fakehost_serve(struct rv_fakehost *h, uint32_t trouble);
+/* Carries out one waiting request. `failure_percent` is how many requests of a hundred fail in some way. Returns
+ * false if none waits. */
+RV_EXPORT bool rv_fakehost_serve(struct rv_fakehost *h, uint32_t failure_percent);
 /* Runs the plugin until it has nothing to do at the current time. */
 RV_EXPORT void rv_fakehost_run(struct rv_fakehost *h);
 /* Delivers every change, runs the plugin, carries out every request without failures, and runs the plugin again.

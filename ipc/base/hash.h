@@ -19,6 +19,9 @@ static inline uint64_t hash64_bytes(uint64_t h, struct rv_str s) {
     return h;
 }
 
+/* Adds a number, for example another hash. */
+static inline uint64_t hash64_number(uint64_t h, uint64_t n) { return (h ^ n) * UINT64_C(1099511628211); }
+
 /* Adds one more text and a separator, so that "ab", "c" and "a", "bc" have different hashes. */
 static inline uint32_t hash_add(uint32_t h, struct rv_str s) { return (hash_bytes(h, s) ^ 0xff) * 16777619u; }
 

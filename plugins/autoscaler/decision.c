@@ -24,7 +24,7 @@ static void find_replicas(struct round *r) {
     const struct as_state *s = r->state;
     struct intern names = intern_new(r->arena);
     rv_autobuf struct rv_buf key = {0};
-    r->replica = rv_arena_alloc(r->arena, (s->n_nodes + 1) * sizeof *r->replica);
+    r->replica = rv_arena_alloc(r->arena, s->n_nodes * sizeof *r->replica);
     for (size_t i = 0; i < s->n_nodes; i++) {
         const struct as_node *n = &s->nodes[i];
         r->replica[i] = INTERN_NONE;
@@ -51,17 +51,12 @@ static bool ours(const struct round *r, const struct pack_node *n) {
     return !n->removed && (n->source < 0 || r->state->nodes[n->source].phase != AS_UNMANAGED);
 }
 
-static void count_by_group(const struct round *r, int64_t *counts) {
+static int64_t *group_counts(const struct round *r) {
     size_t n;
     const struct pack_node *nodes = pack_nodes(r->pack, &n);
-    memset(counts, 0, (r->state->n_groups + 1) * sizeof *counts);
+    int64_t *counts = rv_arena_alloc(r->arena, r->state->n_groups * sizeof *counts);
     for (size_t i = 0; i < n; i++)
         if (ours(r, &nodes[i]) && nodes[i].group >= 0) counts[nodes[i].group]++;
-}
-
-static int64_t *group_counts(const struct round *r) {
-    int64_t *counts = rv_arena_alloc(r->arena, (r->state->n_groups + 1) * sizeof *counts);
-    count_by_group(r, counts);
     return counts;
 }
 
@@ -86,7 +81,7 @@ static int victim_cmp(const void *a, const void *b) {
 static struct victim *victims(const struct round *r, int32_t group, size_t *ret_n) {
     size_t n, k = 0;
     const struct pack_node *nodes = pack_nodes(r->pack, &n);
-    struct victim *out = rv_arena_alloc(r->arena, (n + 1) * sizeof *out);
+    struct victim *out = rv_arena_alloc(r->arena, n * sizeof *out);
     for (size_t i = 0; i < n; i++) {
         if (!ours(r, &nodes[i]) || (group != INT32_MAX && nodes[i].group != group)) continue;
         out[k++] = (struct victim){(uint32_t)i, nodes[i].running, nodes[i].idle_ms, pack_use(r->pack, &nodes[i])};
@@ -139,8 +134,8 @@ static void give_up(struct round *r, const struct victim *list, size_t n, int64_
 static void reorder(struct round *r, const uint32_t *front, size_t n_front) {
     size_t n, k = n_front;
     (void)pack_nodes(r->pack, &n);
-    uint32_t *order = rv_arena_alloc(r->arena, (n + 1) * sizeof *order);
-    bool *seen = rv_arena_alloc(r->arena, n + 1);
+    uint32_t *order = rv_arena_alloc(r->arena, n * sizeof *order);
+    bool *seen = rv_arena_alloc(r->arena, n);
     for (size_t i = 0; i < n_front; i++) {
         order[i] = front[i];
         seen[front[i]] = true;
@@ -155,8 +150,8 @@ static void reorder(struct round *r, const uint32_t *front, size_t n_front) {
 static void trim_groups(struct round *r) {
     size_t n, k = 0, n_victims;
     struct pack_node *nodes = pack_nodes(r->pack, &n);
-    uint32_t *order = rv_arena_alloc(r->arena, (n + 1) * sizeof *order);
-    bool *done = rv_arena_alloc(r->arena, n + 1);
+    uint32_t *order = rv_arena_alloc(r->arena, n * sizeof *order);
+    bool *done = rv_arena_alloc(r->arena, n);
     int64_t *have = group_counts(r);
     for (size_t i = 0; i < n; i++) {
         if (done[i] || !ours(r, &nodes[i])) continue;
@@ -183,7 +178,7 @@ static void trim_cluster(struct round *r) {
     int64_t extra = (int64_t)n - r->state->max_nodes;
     if (extra <= 0) return;
     give_up(r, list, n, extra, AS_REMOVE_MAX);
-    uint32_t *order = rv_arena_alloc(r->arena, (n + 1) * sizeof *order);
+    uint32_t *order = rv_arena_alloc(r->arena, n * sizeof *order);
     size_t n_nodes;
     const struct pack_node *nodes = pack_nodes(r->pack, &n_nodes);
     for (int head = 0; head < 2; head++)
@@ -207,7 +202,7 @@ static bool all_fit(struct round *r, const struct as_demand *demands, size_t n) 
 }
 
 static int64_t *counts_of(struct rv_arena *a, const struct as_demand *demands, size_t n) {
-    int64_t *counts = rv_arena_alloc(a, (n + 1) * sizeof *counts);
+    int64_t *counts = rv_arena_alloc(a, n * sizeof *counts);
     for (size_t i = 0; i < n; i++) counts[i] = demands[i].count > 0 ? demands[i].count : 0;
     return counts;
 }
@@ -223,7 +218,7 @@ static void hold(struct round *r) {
 static void place_gangs(struct round *r) {
     const struct as_state *s = r->state;
     const struct as_gang **sorted = gang_sort(r->arena, s->gangs, s->n_gangs);
-    r->out->unmet_gangs = rv_arena_alloc(r->arena, (s->n_gangs + 1) * sizeof *r->out->unmet_gangs);
+    r->out->unmet_gangs = rv_arena_alloc(r->arena, s->n_gangs * sizeof *r->out->unmet_gangs);
     for (size_t i = 0; i < s->n_gangs; i++) {
         size_t n;
         rv_arena_reset(r->scratch);
@@ -237,7 +232,7 @@ static void place_gangs(struct round *r) {
 static void place_demands(struct round *r) {
     const struct as_state *s = r->state;
     int64_t *counts = counts_of(r->arena, s->demands, s->n_demands);
-    r->out->unmet = rv_arena_alloc(r->arena, (s->n_demands + 1) * sizeof *r->out->unmet);
+    r->out->unmet = rv_arena_alloc(r->arena, s->n_demands * sizeof *r->out->unmet);
     if (pack_place(r->pack, PACK_DEMAND, s->demands, counts, s->n_demands, false, AS_FOR_DEMAND)) return;
     for (size_t i = 0; i < s->n_demands; i++) {
         if (counts[i] == 0) continue;
@@ -270,7 +265,7 @@ static enum as_verdict idle_verdict(const struct round *r, const struct pack_nod
 static int64_t *idle_hosts(const struct round *r) {
     size_t n;
     const struct pack_node *nodes = pack_nodes(r->pack, &n);
-    int64_t *idle = rv_arena_alloc(r->arena, ((size_t)r->n_replicas + 1) * sizeof *idle);
+    int64_t *idle = rv_arena_alloc(r->arena, (size_t)r->n_replicas * sizeof *idle);
     for (size_t i = 0; i < n; i++) {
         if (nodes[i].removed || nodes[i].source < 0) continue;
         uint32_t replica = r->replica[nodes[i].source];
@@ -295,7 +290,7 @@ static enum as_verdict replica_verdict(const struct round *r, const struct pack_
 static int64_t *pods_there(const struct round *r) {
     size_t n;
     const struct pack_node *nodes = pack_nodes(r->pack, &n);
-    int64_t *counts = rv_arena_alloc(r->arena, (r->state->n_groups + 1) * sizeof *counts);
+    int64_t *counts = rv_arena_alloc(r->arena, r->state->n_groups * sizeof *counts);
     for (size_t i = 0; i < n; i++)
         if (ours(r, &nodes[i]) && nodes[i].group >= 0 && nodes[i].source >= 0 &&
             r->state->nodes[nodes[i].source].name.n != 0)
@@ -321,7 +316,7 @@ static void remove_idle(struct round *r) {
     const struct victim *list = victims(r, INT32_MAX, &n);
     struct pack_node *nodes = pack_nodes(r->pack, &n_nodes);
     int64_t *have = pods_there(r), *idle = idle_hosts(r);
-    bool *going = rv_arena_alloc(r->arena, (size_t)r->n_replicas + 1);
+    bool *going = rv_arena_alloc(r->arena, (size_t)r->n_replicas);
     for (size_t i = 0; i < n; i++) {
         struct pack_node *one = &nodes[list[i].at];
         if (one->source < 0) continue;
@@ -353,8 +348,8 @@ static void count_launches(struct round *r) {
 }
 
 static void decide_with(struct rv_arena *a, const struct as_state *s, enum pack_taste taste, struct as_decision *out) {
-    *out = (struct as_decision){.launches = rv_arena_alloc(a, (s->n_groups + 1) * sizeof *out->launches),
-                                .verdicts = rv_arena_alloc(a, (s->n_nodes + 1) * sizeof *out->verdicts)};
+    *out = (struct as_decision){.launches = rv_arena_alloc(a, s->n_groups * sizeof *out->launches),
+                                .verdicts = rv_arena_alloc(a, s->n_nodes * sizeof *out->verdicts)};
     struct round r = {.arena = a, .state = s, .pack = pack_new(a, s, taste), .out = out, .scratch = rv_arena_new()};
     for (size_t i = 0; i < s->n_nodes; i++)
         out->verdicts[i] = s->nodes[i].phase == AS_UNMANAGED ? AS_KEEP_UNMANAGED : AS_KEEP_LEAVING;

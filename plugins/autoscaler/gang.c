@@ -22,8 +22,8 @@ static int rank_cmp(const void *a, const void *b) {
 }
 
 const struct as_gang **gang_sort(struct rv_arena *a, const struct as_gang *gangs, size_t n) {
-    struct rank *ranks = rv_arena_alloc(a, (n + 1) * sizeof *ranks);
-    const struct as_gang **out = rv_arena_alloc(a, (n + 1) * sizeof *out);
+    struct rank *ranks = rv_arena_alloc(a, n * sizeof *ranks);
+    const struct as_gang **out = rv_arena_alloc(a, n * sizeof *out);
     for (size_t i = 0; i < n; i++) ranks[i] = (struct rank){&gangs[i], constraints_of(&gangs[i]), i};
     if (n > 1) qsort(ranks, n, sizeof *ranks, rank_cmp);
     for (size_t i = 0; i < n; i++) out[i] = ranks[i].gang;
@@ -72,7 +72,7 @@ static struct as_request merged(struct rv_arena *a, const struct as_gang *g, siz
     struct as_request out = g->requests[first];
     size_t room = 0, n = 0;
     for (size_t i = first; i < g->n; i++) room += g->requests[i].resources.n;
-    struct as_resource *sum = rv_arena_alloc(a, (room + 1) * sizeof *sum);
+    struct as_resource *sum = rv_arena_alloc(a, room * sizeof *sum);
     for (size_t i = first; i < g->n; i++) {
         const struct as_request *r = &g->requests[i];
         if (done[i] || r->together.n == 0 || !belong_together(&out, r)) continue;
@@ -84,8 +84,8 @@ static struct as_request merged(struct rv_arena *a, const struct as_gang *g, siz
 }
 
 const struct as_demand *gang_demands(struct rv_arena *a, const struct as_gang *gang, size_t *ret_n) {
-    struct as_demand *out = rv_arena_alloc(a, (gang->n + 1) * sizeof *out);
-    bool *done = rv_arena_alloc(a, gang->n + 1);
+    struct as_demand *out = rv_arena_alloc(a, gang->n * sizeof *out);
+    bool *done = rv_arena_alloc(a, gang->n);
     size_t n = 0;
     for (size_t i = 0; i < gang->n; i++)
         if (gang->requests[i].together.n == 0) out[n++] = (struct as_demand){gang->requests[i], 1};

@@ -46,7 +46,7 @@ static struct as_resources resources(struct reader *r, Gcs__Amount **list, size_
         wrong(r, RV_E_TOO_BIG, "a node or request has more than 1024 resources");
         n = 0;
     }
-    struct as_resource *out = rv_arena_alloc(r->arena, (n + 1) * sizeof *out);
+    struct as_resource *out = rv_arena_alloc(r->arena, n * sizeof *out);
     for (size_t i = 0; i < n; i++) out[i] = (struct as_resource){text(r, list[i]->name), as_amount(list[i]->value)};
     return (struct as_resources){out, n};
 }
@@ -57,7 +57,7 @@ static struct as_labels labels(struct reader *r, Gcs__Label **first, size_t n_fi
         wrong(r, RV_E_TOO_BIG, "a node has more than 1024 labels");
         n_first = n_second = 0;
     }
-    struct as_label *out = rv_arena_alloc(r->arena, (n_first + n_second + 1) * sizeof *out);
+    struct as_label *out = rv_arena_alloc(r->arena, (n_first + n_second) * sizeof *out);
     size_t n = 0;
     for (size_t i = 0; i < n_first + n_second; i++) {
         const Gcs__Label *l = i < n_first ? first[i] : second[i - n_first];
@@ -67,10 +67,10 @@ static struct as_labels labels(struct reader *r, Gcs__Label **first, size_t n_fi
 }
 
 static struct as_selector selector(struct reader *r, const Gcs__LabelSelector *s) {
-    struct as_match *out = rv_arena_alloc(r->arena, (s->n_matches + 1) * sizeof *out);
+    struct as_match *out = rv_arena_alloc(r->arena, s->n_matches * sizeof *out);
     for (size_t i = 0; i < s->n_matches; i++) {
         const Gcs__LabelMatch *m = s->matches[i];
-        struct rv_str *values = rv_arena_alloc(r->arena, (m->n_values + 1) * sizeof *values);
+        struct rv_str *values = rv_arena_alloc(r->arena, m->n_values * sizeof *values);
         for (size_t j = 0; j < m->n_values; j++) values[j] = text(r, m->values[j]);
         enum as_operator op = m->op == AS_IN || m->op == AS_NOT_IN ? (enum as_operator)m->op : AS_OPERATOR_UNKNOWN;
         out[i] = (struct as_match){text(r, m->key), op, values, m->n_values};
@@ -79,8 +79,8 @@ static struct as_selector selector(struct reader *r, const Gcs__LabelSelector *s
 }
 
 static void constraints(struct reader *r, const Gcs__ResourceRequest *q, struct as_request *out) {
-    struct as_label *apart = rv_arena_alloc(r->arena, (q->n_constraints + 1) * sizeof *apart);
-    struct as_label *together = rv_arena_alloc(r->arena, (q->n_constraints + 1) * sizeof *together);
+    struct as_label *apart = rv_arena_alloc(r->arena, q->n_constraints * sizeof *apart);
+    struct as_label *together = rv_arena_alloc(r->arena, q->n_constraints * sizeof *together);
     out->apart.items = apart;
     out->together.items = together;
     for (size_t i = 0; i < q->n_constraints; i++) {
@@ -98,7 +98,7 @@ static struct as_request request(struct reader *r, const Gcs__ResourceRequest *q
         wrong(r, RV_E_TOO_BIG, "a request has more than 1024 selectors or constraints");
         return (struct as_request){0};
     }
-    struct as_selector *selectors = rv_arena_alloc(r->arena, (q->n_selectors + 1) * sizeof *selectors);
+    struct as_selector *selectors = rv_arena_alloc(r->arena, q->n_selectors * sizeof *selectors);
     for (size_t i = 0; i < q->n_selectors; i++) selectors[i] = selector(r, q->selectors[i]);
     out.selectors = selectors;
     constraints(r, q, &out);
@@ -106,7 +106,7 @@ static struct as_request request(struct reader *r, const Gcs__ResourceRequest *q
 }
 
 static const struct as_demand *demands(struct reader *r, Gcs__ResourceRequestByCount **list, size_t n, size_t *ret_n) {
-    struct as_demand *out = rv_arena_alloc(r->arena, (n + 1) * sizeof *out);
+    struct as_demand *out = rv_arena_alloc(r->arena, n * sizeof *out);
     *ret_n = 0;
     for (size_t i = 0; i < n; i++) {
         if (list[i]->request == NULL || list[i]->count <= 0) continue;
@@ -121,7 +121,7 @@ static struct as_gang gang(struct reader *r, const Gcs__GangRequest *g) {
     bool listed = g->n_bundles != 0;
     size_t n = listed ? g->bundles[0]->n_requests : g->n_requests;
     Gcs__ResourceRequest **list = listed ? g->bundles[0]->requests : g->requests;
-    struct as_request *out = rv_arena_alloc(r->arena, (n + 1) * sizeof *out);
+    struct as_request *out = rv_arena_alloc(r->arena, n * sizeof *out);
     for (size_t i = 0; i < n; i++) out[i] = request(r, list[i]);
     return (struct as_gang){out, n, text(r, g->details)};
 }
@@ -153,9 +153,9 @@ static void read_all(struct reader *r, const Gcs__ClusterState *s, struct gcs_st
         wrong(r, RV_E_TOO_BIG, "it has more than 50000 nodes");
         return;
     }
-    struct gcs_node *nodes = rv_arena_alloc(r->arena, (s->n_nodes + 1) * sizeof *nodes);
+    struct gcs_node *nodes = rv_arena_alloc(r->arena, s->n_nodes * sizeof *nodes);
     for (size_t i = 0; i < s->n_nodes; i++) nodes[i] = node(r, s->nodes[i]);
-    struct as_gang *gangs = rv_arena_alloc(r->arena, (s->n_gangs + 1) * sizeof *gangs);
+    struct as_gang *gangs = rv_arena_alloc(r->arena, s->n_gangs * sizeof *gangs);
     for (size_t i = 0; i < s->n_gangs; i++) gangs[i] = gang(r, s->gangs[i]);
     *out = (struct gcs_state){.version = s->version,
                               .session = text(r, s->session),

@@ -33,7 +33,7 @@ void gcs_write_drain(struct rv_buf *out, struct rv_str node_id, enum gcs_drain_r
         new_;                                                                                                          \
     })
 
-static void *list(struct rv_arena *a, size_t n) { return rv_arena_alloc(a, (n + 1) * sizeof(void *)); }
+static void *list(struct rv_arena *a, size_t n) { return rv_arena_alloc(a, n * sizeof(void *)); }
 
 static Gcs__Label *label(struct rv_arena *a, const struct as_label *l) {
     Gcs__Label *m = NEW(a, Gcs__Label, GCS__LABEL__INIT);
@@ -51,7 +51,7 @@ static Gcs__LabelSelector *selector(struct rv_arena *a, const struct as_selector
         one->key = bytes(s->matches[i].key);
         one->op = s->matches[i].op;
         one->n_values = s->matches[i].n_values;
-        one->values = rv_arena_alloc(a, (one->n_values + 1) * sizeof *one->values);
+        one->values = rv_arena_alloc(a, one->n_values * sizeof *one->values);
         for (size_t j = 0; j < one->n_values; j++) one->values[j] = bytes(s->matches[i].values[j]);
         m->matches[i] = one;
     }

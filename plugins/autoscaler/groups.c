@@ -111,7 +111,7 @@ static struct as_labels labels(struct rv_arena *a, struct rv_str text, struct rv
     for (size_t i = 0; i < text.n; i++) room += text.p[i] == ',';
     struct as_label *out = rv_arena_alloc(a, room * sizeof *out);
     size_t n = 0;
-    out[n++] = (struct as_label){RV_STR("ray.io/node-group"), group};
+    out[n++] = (struct as_label){RV_STR(AS_RAY_LABEL_GROUP), group};
     while (text.n != 0) {
         const char *comma = memchr(text.p, ',', text.n);
         struct rv_str one = {text.p, comma != NULL ? (size_t)(comma - text.p) : text.n};
@@ -168,7 +168,7 @@ struct as_group *groups_read(struct rv_arena *a, const struct rc_cluster *c, str
         int64_t replicas = info[n].raw_replicas < least ? least : info[n].raw_replicas;
         info[n].replicas = suspended ? 0 : (replicas < most ? replicas : most) * hosts;
         if (rv_node_get(params, "num-cpus") == NULL)
-            info[n].trouble =
+            info[n].problem =
                 RV_STR("its CPUs are not known: neither a limit or request of its first container, nor num-cpus");
     }
     *ret_info = info;

@@ -10,6 +10,7 @@
 #include "plugins/autoscaler/model.h"
 #include "plugins/ray/cluster.h"
 
+#define AS_RAY_LABEL_GROUP "ray.io/node-group"  /* of a Ray node, not of a pod */
 #define AS_ANNOTATION_PRICE "rayvisor.io/price" /* on a group's template: of one node, any unit */
 
 struct group_info {
@@ -17,7 +18,7 @@ struct group_info {
     int64_t replicas;      /* what spec says now, within its limits: pods, not replicas */
     int64_t raw_replicas;  /* spec.replicas itself; -1: absent */
     bool conservative;     /* autoscalerOptions.upscalingMode */
-    struct rv_str trouble; /* why nothing can be planned for it; empty */
+    struct rv_str problem; /* why nothing can be planned for it; empty */
 };
 
 /* One of each entry of spec.workerGroupSpecs, in order. */

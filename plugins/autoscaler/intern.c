@@ -66,7 +66,7 @@ uint32_t intern_put(struct intern *t, struct rv_bytes key, bool *ret_new) {
     cap = t->cap;
     t->hashes = intern_grow(t->arena, t->hashes, t->n, &cap, sizeof *t->hashes);
     t->cap = cap;
-    uint8_t *copy = rv_arena_alloc(t->arena, key.n + 1);
+    uint8_t *copy = rv_arena_alloc(t->arena, key.n);
     if (key.n != 0) memcpy(copy, key.p, key.n);
     t->keys[t->n] = (struct rv_bytes){copy, key.n};
     t->hashes[t->n] = hash;

@@ -70,7 +70,7 @@ void memo_forget(struct memo *m) {
     m->waits_since = m->met_at = m->demand_since = m->next_poll = 0;
     noted_free(&m->drained);
     noted_free(&m->preempted);
-    noted_free(&m->hurried);
+    noted_free(&m->polled_leaving);
     noted_free(&m->busy);
     forget_draining(m);
 }

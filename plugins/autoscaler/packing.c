@@ -95,7 +95,7 @@ struct pack *pack_new(struct rv_arena *a, const struct as_state *state, enum pac
                        .scratch = rv_arena_new()};
     face_names_init(&p->names, a);
     look_at_demands(p);
-    p->fresh = rv_arena_alloc(a, (state->n_groups + 1) * sizeof *p->fresh);
+    p->fresh = rv_arena_alloc(a, state->n_groups * sizeof *p->fresh);
     for (uint32_t g = 0; g < state->n_groups; g++) {
         p->fresh[g] = (struct pack_node){.group = (int32_t)g, .source = -1};
         make_faces(p, &p->fresh[g], NULL);
@@ -221,15 +221,15 @@ static int demand_cmp(const void *a, const void *b, void *context) {
 
 static void make_runs(struct placing *w, const struct as_demand *demands, const int64_t *counts, uint32_t n) {
     struct rv_arena *a = w->p->scratch;
-    uint32_t *shapes = rv_arena_alloc(a, (n + 1) * sizeof *shapes);
-    w->order = rv_arena_alloc(a, (n + 1) * sizeof *w->order);
+    uint32_t *shapes = rv_arena_alloc(a, n * sizeof *shapes);
+    w->order = rv_arena_alloc(a, n * sizeof *w->order);
     for (uint32_t i = 0; i < n; i++) {
         shapes[i] = face_shape(&w->p->names, &demands[i].request);
         w->order[i] = i;
     }
     struct sort_context context = {&w->p->names, shapes};
     if (n > 1) qsort_r(w->order, n, sizeof *w->order, demand_cmp, &context);
-    w->runs = rv_arena_alloc(a, (n + 1) * sizeof *w->runs);
+    w->runs = rv_arena_alloc(a, n * sizeof *w->runs);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t d = w->order[i];
         struct run *r = w->n_runs != 0 ? &w->runs[w->n_runs - 1] : NULL;
@@ -352,9 +352,9 @@ static void add_pick(struct placing *w, uint32_t node, uint32_t face) {
 /* The candidates of nodes that are blocked, or of those that are not. */
 static void gather(struct placing *w, bool blocked) {
     struct pack *p = w->p;
-    w->next = rv_arena_alloc(p->scratch, (p->n_nodes + 1) * sizeof *w->next);
-    w->of_face = rv_arena_alloc(p->scratch, ((size_t)p->faces.n + 1) * sizeof *w->of_face);
-    w->candidates = rv_arena_alloc(p->scratch, (p->n_nodes + p->state->n_groups + 1) * sizeof *w->candidates);
+    w->next = rv_arena_alloc(p->scratch, p->n_nodes * sizeof *w->next);
+    w->of_face = rv_arena_alloc(p->scratch, (size_t)p->faces.n * sizeof *w->of_face);
+    w->candidates = rv_arena_alloc(p->scratch, (p->n_nodes + p->state->n_groups) * sizeof *w->candidates);
     w->n_candidates = 0;
     for (uint32_t i = 0; i < p->n_nodes; i++) {
         if (p->nodes[i].removed || p->nodes[i].blocked != blocked) continue;
@@ -386,7 +386,7 @@ static void place_on_existing(struct placing *w) {
 
 static void count_nodes(struct placing *w) {
     const struct as_state *s = w->p->state;
-    w->pools = rv_arena_alloc(w->p->scratch, (s->n_groups + 1) * sizeof *w->pools);
+    w->pools = rv_arena_alloc(w->p->scratch, s->n_groups * sizeof *w->pools);
     for (size_t g = 0; g < s->n_groups; g++) w->pools[g] = (struct pool){s->groups[g].max, 0, (uint32_t)g};
     w->turn = (uint32_t)s->n_groups;
     for (uint32_t i = 0; i < w->p->n_nodes; i++) {
@@ -460,8 +460,8 @@ static void keep(struct placing *w) {
     struct pack *p = w->p;
     uint32_t n = 0;
     struct pack_node *nodes = other_array(p, p->n_nodes + w->n_made);
-    bool *moved = rv_arena_alloc(p->scratch, p->n_nodes + 1);
-    char *full = rv_arena_alloc(p->scratch, (size_t)p->faces.n + 1); /* by face: 1 can take some, 2 none */
+    bool *moved = rv_arena_alloc(p->scratch, p->n_nodes);
+    char *full = rv_arena_alloc(p->scratch, (size_t)p->faces.n); /* by face: 1 can take some, 2 none */
     for (uint32_t i = 0; i < w->n_picks; i++) {
         nodes[n] = p->nodes[w->picks[i].node];
         nodes[n++].face[w->face] = w->picks[i].face;

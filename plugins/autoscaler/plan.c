@@ -82,10 +82,10 @@ static bool has_group(const struct seen *s, const struct seen_pod *pod) {
 void plan_make(struct rv_arena *a, const struct seen *s, const struct as_decision *d, bool shrink, const bool *drained,
                struct plan *ret) {
     *ret = (struct plan){.drains = rv_arena_alloc(a, DRAINS_MAX * sizeof *ret->drains),
-                         .removes = rv_arena_alloc(a, (s->n_pods + 1) * sizeof *ret->removes),
-                         .orphans = rv_arena_alloc(a, (s->n_pods + 1) * sizeof *ret->orphans),
-                         .launches = rv_arena_alloc(a, (s->n_groups + 1) * sizeof *ret->launches),
-                         .outgoing = rv_arena_alloc(a, (s->n_groups + 1) * sizeof *ret->outgoing)};
+                         .removes = rv_arena_alloc(a, s->n_pods * sizeof *ret->removes),
+                         .orphans = rv_arena_alloc(a, s->n_pods * sizeof *ret->orphans),
+                         .launches = rv_arena_alloc(a, s->n_groups * sizeof *ret->launches),
+                         .outgoing = rv_arena_alloc(a, s->n_groups * sizeof *ret->outgoing)};
     for (size_t g = 0; d != NULL && g < s->n_groups; g++) ret->launches[g] = limited(s, g, d->launches[g].count);
     for (size_t i = 0; d != NULL && shrink && i < s->state.n_nodes; i++)
         if (as_removes(d->verdicts[i])) take_victim(s, i, drained, ret);

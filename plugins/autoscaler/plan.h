@@ -8,7 +8,7 @@
 #define AUTOSCALER_PLAN_H
 
 #include "plugins/autoscaler/decision.h"
-#include "plugins/autoscaler/see.h"
+#include "plugins/autoscaler/observe.h"
 #include "rayvisor/tree.h"
 
 struct plan_drain {

@@ -26,32 +26,32 @@ static int32_t configure(void *state, struct rv_val s, struct rv_error *err) {
     return r;
 }
 
-/* ---- looking -------------------------------------------------------------------------------------------- */
+/* ---- observed -------------------------------------------------------------------------------------------- */
 
-struct look {
+struct observation {
     struct round *round;
     size_t room;
 };
 
-static bool look_at_pod(void *arg, const struct rv_object *o) {
-    struct look *l = arg;
+static bool observe_pod(void *arg, const struct rv_object *o) {
+    struct observation *l = arg;
     struct round *r = l->round;
     size_t n = r->seen.n_pods;
-    see_add_pod(r->arena, &r->seen, o->name, o->uid, o->value, l->room);
+    observe_add_pod(r->arena, &r->seen, o->name, o->uid, o->value, l->room);
     struct rv_object machine = {.size = sizeof machine};
     if (!r->settings->node_taints || r->seen.n_pods == n || r->seen.pods[n].machine.n == 0) return true;
     if (r->pass->api->get(r->pass->host, KIND_NODE, RV_STR(""), r->seen.pods[n].machine, &machine) == 0)
-        see_machine(r->arena, &r->seen.pods[n], machine.value, rv_val_get(r->pass->settings, "removalTaints"));
+        observe_machine(r->arena, &r->seen.pods[n], machine.value, rv_val_get(r->pass->settings, "removalTaints"));
     return true;
 }
 
-/* A pod that is being taken away is news that does not wait for the next question. */
-static void hurry(struct round *r) {
+/* A pod that is being taken away does not wait for the next question. */
+static void poll_when_leaving(struct round *r) {
     for (size_t i = 0; i < r->seen.n_pods; i++) {
         const struct seen_pod *p = &r->seen.pods[i];
         if (!(p->deleting || p->reclaimed.n != 0) || p->head || p->ended || p->to_delete) continue;
-        if (noted_has(&r->memo->hurried, p->uid)) continue;
-        noted_add(&r->memo->hurried, p->uid, r->pass->now);
+        if (noted_has(&r->memo->polled_leaving, p->uid)) continue;
+        noted_add(&r->memo->polled_leaving, p->uid, r->pass->now);
         r->memo->next_poll = 0;
     }
 }
@@ -62,16 +62,16 @@ static const struct seen_pod *head_of(const struct seen *s) {
     return NULL;
 }
 
-static void look(struct round *r) {
-    struct look l = {r, rv_pass_owned(r->pass, KIND_POD, NULL, NULL)};
-    see_cluster(r->arena, &r->cluster, &r->seen);
-    (void)rv_pass_owned(r->pass, KIND_POD, look_at_pod, &l);
+static void observe(struct round *r) {
+    struct observation l = {r, rv_pass_owned(r->pass, KIND_POD, NULL, NULL)};
+    observe_cluster(r->arena, &r->cluster, &r->seen);
+    (void)rv_pass_owned(r->pass, KIND_POD, observe_pod, &l);
     if (r->seen.pods == NULL) r->seen.pods = rv_arena_alloc(r->arena, sizeof *r->seen.pods);
     if (rc_gate(&r->settings->shared, RC_GATE_MULTI_HOST, true)) see_replicas(r->arena, &r->seen);
-    r->drained = rv_arena_alloc(r->arena, r->seen.n_pods + 1);
+    r->drained = rv_arena_alloc(r->arena, r->seen.n_pods);
     noted_keep(&r->memo->drained, &r->seen);
     noted_keep(&r->memo->preempted, &r->seen);
-    noted_keep(&r->memo->hurried, &r->seen);
+    noted_keep(&r->memo->polled_leaving, &r->seen);
     noted_keep(&r->memo->busy, &r->seen);
 }
 
@@ -98,12 +98,12 @@ static bool concerns_us(struct round *r) {
 }
 
 static void wait_for_head(struct round *r, const struct seen_pod *head) {
-    tell_begin(r);
-    tell_frozen(r, head == NULL ? "HeadPodNotFound" : "HeadPodNotReady",
-                head == NULL
-                    ? RV_STR("there is no head pod")
-                    : rv_arena_fmt(r->arena, "the head pod " RV_STR_FMT " is not ready", RV_STR_ARG(head->name)));
-    tell_state(r, "frozen");
+    report_begin(r);
+    report_frozen(r, head == NULL ? "HeadPodNotFound" : "HeadPodNotReady",
+                  head == NULL
+                      ? RV_STR("there is no head pod")
+                      : rv_arena_fmt(r->arena, "the head pod " RV_STR_FMT " is not ready", RV_STR_ARG(head->name)));
+    report_state(r, "frozen");
     r->memo->good = 0;
     r->memo->next_poll = 0; /* as soon as it is ready */
     rv_pass_wake_after(r->pass, 5000);
@@ -114,7 +114,7 @@ static void say_mode(struct round *r) {
         r->memo->mode_said = false;
         return;
     }
-    tell_line(r, "the head pod still has a sidecar, which scales until the head is recreated");
+    report_line(r, "the head pod still has a sidecar, which scales until the head is recreated");
     if (!r->memo->mode_said)
         rv_pass_event(r->pass, false, "AutoscalerModeWaits", "Wait",
                       "The sidecar in the head pod scales until the head is recreated");
@@ -141,13 +141,13 @@ static bool take_patch(struct round *r) {
             r->memo->demand_since = 0;
         }
         if (res->tag == TAG_PATCH)
-            tell_count(r->pass, "patches_total", 1, "result", res->code == 0 ? "done" : "failed");
+            report_count(r->pass, "patches_total", 1, "result", res->code == 0 ? "done" : "failed");
         if (res->code == 0) r->memo->write_failed = 0;
         if (res->code == 0 || res->code == RV_E_NOT_FOUND) continue;
         r->memo->next_poll = 0; /* what was decided holds no more: look anew */
         /* Somebody changed the spec meanwhile: nothing to wait for. Anything else is tried again ever more slowly. */
         if (res->code == RV_E_CONFLICT || res->code == RV_E_INVALID) {
-            tell_line(r, "the RayCluster changed meanwhile: deciding anew");
+            report_line(r, "the RayCluster changed meanwhile: deciding anew");
             continue;
         }
         ok = false;
@@ -158,7 +158,7 @@ static bool take_patch(struct round *r) {
 }
 
 /* Drains that Ray accepted in the last pass, and lists whose pods are gone, without asking Ray again. */
-static bool finish(struct round *r) {
+static bool patch_drained(struct round *r) {
     if (r->sidecar) return false;
     plan_make(r->arena, &r->seen, NULL, false, r->drained, &r->plan);
     if (r->plan.n_removes == 0 && r->memo->next_poll > r->pass->now) {
@@ -178,7 +178,7 @@ static bool finish(struct round *r) {
 }
 
 /* It is asked where it listens, whatever the spec says by now. False: it is not shown whole yet. */
-static bool look_at_head(struct round *r, const struct seen_pod *head) {
+static bool observe_head(struct round *r, const struct seen_pod *head) {
     struct rv_object o = {.size = sizeof o};
     if (!rv_pass_get(r->pass, KIND_HEAD, head->name, &o) || !rv_str_eq(o.uid, head->uid)) return false;
     rc_as_head_runs(r->arena, &r->cluster, o.value, false, &r->runs);
@@ -189,25 +189,25 @@ static void scale(struct round *r) {
     const struct seen_pod *head = head_of(&r->seen);
     const struct rv_result *res = answer(r->pass);
     r->sidecar = head != NULL && head->sidecar;
-    if (res != NULL) tell_begin(r);
+    if (res != NULL) report_begin(r);
     if (res != NULL) say_mode(r);
     round_drained(r);
     if (!take_patch(r)) return;
-    if (head == NULL || !head->ready || !look_at_head(r, head)) {
-        tell_polled(r->pass, r->memo, false);
+    if (head == NULL || !head->ready || !observe_head(r, head)) {
+        report_polled(r->pass, r->memo, false);
         wait_for_head(r, head);
         return;
     }
-    tell_polled(r->pass, r->memo, true);
+    report_polled(r->pass, r->memo, true);
     if (res != NULL) {
         round_answer(r, res);
         rv_pass_wake_at(r->pass, r->memo->next_poll);
         return;
     }
-    hurry(r);
-    if (finish(r)) return;
+    poll_when_leaving(r);
+    if (patch_drained(r)) return;
     if (r->pass->now >= r->memo->next_poll) {
-        if (!talk_poll(r)) rv_pass_retry(r->pass, "the control store cannot be asked");
+        if (!gcs_request_poll(r)) rv_pass_retry(r->pass, "the control store cannot be asked");
         r->memo->asked_at = r->pass->now;
         r->memo->next_poll = r->pass->now + r->settings->poll_ns;
         return;
@@ -220,31 +220,31 @@ static void reconcile(struct rv_pass *p) {
     struct round r = {.pass = p, .arena = p->arena, .settings = &shared->settings, .shared = shared, .memo = p->memo};
     rc_cluster_read(&r.cluster, p->object.value, &shared->settings.shared);
     if (rv_meta_deleting(p->object.value)) {
-        tell_gone(p, r.memo);
+        report_gone(p, r.memo);
         return;
     }
     ready_result(&r);
     if (!r.cluster.f.autoscaling) {
         if (!rc_managed_elsewhere(r.cluster.spec)) ready_remove(&r);
-        tell_gone(p, r.memo);
+        report_gone(p, r.memo);
         memo_forget(r.memo);
         return;
     }
-    look(&r);
+    observe(&r);
     if (!concerns_us(&r)) {
-        tell_gone(p, r.memo);
+        report_gone(p, r.memo);
         memo_forget(r.memo);
-        tell_begin(&r);
+        report_begin(&r);
         return;
     }
     scale(&r);
-    tell_again(&r);
+    report_again(&r);
 }
 
 /* Its object is gone, or another one has its name, or the plugin ends; then the metrics stay for the next process. */
 static void memo_end(const struct rv_pass *p, bool plugin_ends) {
     if (plugin_ends) return;
-    tell_gone(p, p->memo);
+    report_gone(p, p->memo);
     shadow_gone(p);
 }
 
@@ -255,7 +255,7 @@ static void wake_polled(void *pass, const struct rv_key *key, void *memo) {
 /* Which clusters have pods on a machine is not known here; those that have none find nothing new. */
 static void map(const struct rv_pass *p, const struct rv_object *o, bool deleted) {
     if (deleted || o->kind != KIND_NODE) return;
-    if (see_removal_taint(o->value, rv_val_get(p->settings, "removalTaints")).n != 0)
+    if (observe_removal_taint(o->value, rv_val_get(p->settings, "removalTaints")).n != 0)
         rv_controller_each_memo(p, wake_polled, (void *)(uintptr_t)p);
 }
 

@@ -64,8 +64,8 @@ static void back_off(struct round *r) {
 
 static void freeze(struct round *r, const char *reason, struct rv_str why) {
     r->memo->good = 0;
-    tell_frozen(r, reason, why);
-    tell_state(r, "frozen");
+    report_frozen(r, reason, why);
+    report_state(r, "frozen");
 }
 
 /* Why nothing may be removed on the strength of this answer; NULL. */
@@ -107,7 +107,7 @@ static void start_drains(struct round *r) {
         enum as_verdict why = r->decision->verdicts[r->plan.drains[i].node];
         struct rv_str text = rv_arena_fmt(r->arena, "The node %s.", as_verdict_text(why));
         if (r->gcs->nodes[pod->node].id.n != GCS_NODE_ID) continue;
-        if (!talk_drain(r, m->n_draining, pod, r->gcs->nodes[pod->node].id, text)) continue;
+        if (!gcs_request_drain(r, m->n_draining, pod, r->gcs->nodes[pod->node].id, text)) continue;
         m->draining[m->n_draining++] = rv_strdup(pod->uid);
     }
 }
@@ -118,16 +118,16 @@ static void take_drain(struct round *r, const struct rv_result *res) {
     bool accepted = false;
     struct rv_str why = {NULL, 0};
     struct rv_error err = {0};
-    if (!talk_answer(r->arena, res, &why)) {
-        tell_line(r, "a drain failed, and is tried again: " RV_STR_FMT, RV_STR_ARG(why));
+    if (!gcs_answer_is_good(r->arena, res, &why)) {
+        report_line(r, "a drain failed, and is tried again: " RV_STR_FMT, RV_STR_ARG(why));
     } else if (gcs_read_drain(r->arena, res->body, &accepted, &why, &err) != 0) {
-        tell_line(r, "a drain failed, and is tried again: %s", err.text);
+        report_line(r, "a drain failed, and is tried again: %s", err.text);
     } else if (accepted) {
         noted_add(&r->memo->drained, rv_str(r->memo->draining[at]), r->pass->now);
     } else {
-        tell_line(r, "Ray did not let a node go: " RV_STR_FMT, RV_STR_ARG(why));
+        report_line(r, "Ray did not let a node go: " RV_STR_FMT, RV_STR_ARG(why));
     }
-    tell_count(r->pass, "drains_total", 1, "result", accepted ? "accepted" : "refused");
+    report_count(r->pass, "drains_total", 1, "result", accepted ? "accepted" : "refused");
 }
 
 void round_drained(struct round *r) {
@@ -182,7 +182,7 @@ static void preempted(struct round *r) {
         if (told != 0 && r->pass->now - told < AGAIN_S * SECOND) continue;
         if (r->gcs->nodes[p->node].id.n != GCS_NODE_ID) continue;
         struct rv_str why = p->reclaimed.n != 0 ? p->reclaimed : RV_STR("the pod is being deleted");
-        talk_preempt(r, p, r->gcs->nodes[p->node].id, why);
+        gcs_request_preempt(r, p, r->gcs->nodes[p->node].id, why);
         noted_add(&r->memo->preempted, p->uid, r->pass->now);
         if (told == 0)
             rv_pass_event(r->pass, false, "NodePreempted", "Drain",
@@ -220,11 +220,11 @@ static void decide(struct round *r) {
     as_decide(r->arena, &r->seen.state, d);
     r->decision = d;
     plan_make(r->arena, &r->seen, d, doubt == NULL && !r->sidecar, r->drained, &r->plan);
-    if (doubt != NULL) tell_line(r, "nothing is scaled down now: %s", doubt);
+    if (doubt != NULL) report_line(r, "nothing is scaled down now: %s", doubt);
     plan_next(r);
-    tell_decision(r);
-    tell_nodes(r);
-    tell_state(r, r->sidecar ? "shadow" : "scaling");
+    report_decision(r);
+    report_nodes(r);
+    report_state(r, r->sidecar ? "shadow" : "scaling");
     say_ready(r);
     if (r->sidecar) {
         shadow_compare(r);
@@ -232,7 +232,7 @@ static void decide(struct round *r) {
     }
     time_demand(r);
     preempted(r);
-    talk_report(r);
+    gcs_request_report(r);
     start_drains(r);
     (void)round_patch(r);
 }
@@ -241,11 +241,11 @@ void round_answer(struct round *r, const struct rv_result *res) {
     struct rv_str why;
     struct rv_error err = {0};
     struct gcs_state *g = rv_arena_alloc(r->arena, sizeof *g);
-    tell_count(r->pass, "polls_total", 1, NULL, NULL);
+    report_count(r->pass, "polls_total", 1, NULL, NULL);
     meter_observe(&r->shared->polls, r->pass->now - r->memo->asked_at);
     meter_report(&r->shared->polls, r->pass, "poll_seconds");
     meter_report(&r->shared->reactions, r->pass, "demand_to_patch_seconds");
-    if (!talk_answer(r->arena, res, &why)) {
+    if (!gcs_answer_is_good(r->arena, res, &why)) {
         back_off(r);
         freeze(r, "ControlStoreUnavailable",
                rv_arena_fmt(r->arena, "the control store does not answer: " RV_STR_FMT, RV_STR_ARG(why)));
@@ -257,8 +257,8 @@ void round_answer(struct round *r, const struct rv_result *res) {
         return;
     }
     r->gcs = g;
-    const struct see_policy policy = {r->pass->now, r->settings->release_ns, r->settings->max_launches};
-    see_join(r->arena, &r->seen, g, &policy);
+    const struct observe_policy policy = {r->pass->now, r->settings->release_ns, r->settings->max_launches};
+    observe_join(r->arena, &r->seen, g, &policy);
     if (r->seen.doubt != NULL) {
         back_off(r);
         freeze(r, "HeadNotJoined", rv_str(r->seen.doubt));

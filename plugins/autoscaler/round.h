@@ -1,8 +1,11 @@
 /* round.h - one cluster in one pass of the controller.
  *
- *   plugin.c   the passes: what is due now         talk.c    requests to the control store, and their answers
- *   round.c    an answer: decide, drain, patch     tell.c    events, explanations, metrics, Ray's own status
- *   shadow.c   beside a sidecar: compare                ready.c   the condition AutoscalerReady
+ *   plugin.c        the passes: what is due now
+ *   round.c         an answer: decide, drain, patch
+ *   gcs_requests.c  requests to the control store, and their answers
+ *   report.c        events, explanations, metrics, Ray's own status
+ *   ready.c         the condition AutoscalerReady
+ *   shadow.c        beside a sidecar: compare
  *
  * Nothing in the memo is needed to be right: it is empty after a restart. It makes things quicker or quieter, and what
  * it lacks is doubt, which keeps nodes alive.
@@ -75,9 +78,9 @@ struct memo {
     bool frozen_said, mode_said, gauge;
     bool polled; /* counted among those that are asked */
     struct noted_list drained, preempted;
-    struct noted_list busy;    /* nodes that are shown, and since when they have been seen in use */
-    struct noted_list hurried; /* pods that are being taken away, for which Ray was asked at once */
-    char *draining[64];        /* uids of the drains that are under way, by their tag */
+    struct noted_list busy;           /* nodes that are shown, and since when they have been seen in use */
+    struct noted_list polled_leaving; /* pods that are being taken away, for which Ray was asked at once */
+    char *draining[64];               /* uids of the drains that are under way, by their tag */
     uint32_t n_draining;
     struct {
         int64_t want;  /* pods, as we would have it */
@@ -105,13 +108,14 @@ struct round {
     struct plan plan;
 };
 
-/* talk.c */
-bool talk_poll(struct round *r);
-bool talk_drain(struct round *r, size_t index, const struct seen_pod *pod, struct rv_str node_id, struct rv_str why);
-void talk_preempt(struct round *r, const struct seen_pod *pod, struct rv_str node_id, struct rv_str why);
-void talk_report(struct round *r);
+/* gcs_requests.c */
+bool gcs_request_poll(struct round *r);
+bool gcs_request_drain(struct round *r, size_t index, const struct seen_pod *pod, struct rv_str node_id,
+                       struct rv_str why);
+void gcs_request_preempt(struct round *r, const struct seen_pod *pod, struct rv_str node_id, struct rv_str why);
+void gcs_request_report(struct round *r);
 /* Is it a good answer? Otherwise *ret_why says in words what it was. */
-bool talk_answer(struct rv_arena *a, const struct rv_result *res, struct rv_str *ret_why);
+bool gcs_answer_is_good(struct rv_arena *a, const struct rv_result *res, struct rv_str *ret_why);
 
 /* round.c */
 void round_answer(struct round *r, const struct rv_result *res);
@@ -130,17 +134,17 @@ void ready_result(struct round *r);
 void shadow_compare(struct round *r);
 void shadow_gone(const struct rv_pass *p); /* the cluster is deleted: its counters go */
 
-/* tell.c */
-void tell_begin(struct round *r); /* what was said before is over */
-void tell_line(struct round *r, const char *fmt, ...) RV_PRINTF(2, 3);
-void tell_again(struct round *r);                                         /* all lines, at the end of a pass */
-void tell_frozen(struct round *r, const char *reason, struct rv_str why); /* reason: of the condition */
-void tell_decision(struct round *r);
-void tell_nodes(struct round *r);
-void tell_state(struct round *r, const char *state);                /* metric: one of a few words */
-void tell_polled(const struct rv_pass *p, struct memo *m, bool is); /* counts the clusters that are asked */
-void tell_gone(const struct rv_pass *p, struct memo *m);
-void tell_count(const struct rv_pass *p, const char *name, double value, const char *label, const char *label_value);
+/* report.c */
+void report_begin(struct round *r); /* what was said before is over */
+void report_line(struct round *r, const char *fmt, ...) RV_PRINTF(2, 3);
+void report_again(struct round *r);                                         /* all lines, at the end of a pass */
+void report_frozen(struct round *r, const char *reason, struct rv_str why); /* reason: of the condition */
+void report_decision(struct round *r);
+void report_nodes(struct round *r);
+void report_state(struct round *r, const char *state);                /* metric: one of a few words */
+void report_polled(const struct rv_pass *p, struct memo *m, bool is); /* counts the clusters that are asked */
+void report_gone(const struct rv_pass *p, struct memo *m);
+void report_count(const struct rv_pass *p, const char *name, double value, const char *label, const char *label_value);
 
 /* memo.c */
 /* When it was noted; 0: it was not. */

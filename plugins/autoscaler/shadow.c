@@ -33,8 +33,8 @@ static void compare_group(struct round *r, size_t g) {
     }
     if (m->shadow[g].since == 0) m->shadow[g].since = now;
     m->shadow[g].want = want;
-    tell_line(r, "group " RV_STR_FMT ": we would have %lld pods, the sidecar has %lld since %lld s", RV_STR_ARG(name),
-              (long long)want, (long long)have, (long long)((now - m->shadow[g].since) / SECOND));
+    report_line(r, "group " RV_STR_FMT ": we would have %lld pods, the sidecar has %lld since %lld s", RV_STR_ARG(name),
+                (long long)want, (long long)have, (long long)((now - m->shadow[g].since) / SECOND));
     if (now - m->shadow[g].since < PATIENCE_S * SECOND) return;
     m->shadow[g].since = now;
     m->differed++;
@@ -46,6 +46,6 @@ static void compare_group(struct round *r, size_t g) {
 
 void shadow_compare(struct round *r) {
     for (size_t g = 0; g < r->seen.n_groups && g < SHADOW_GROUPS; g++) compare_group(r, g);
-    tell_line(r, "beside the sidecar, since the plugin was started: agreed %llu times, differed %llu times",
-              (unsigned long long)r->memo->agreed, (unsigned long long)r->memo->differed);
+    report_line(r, "beside the sidecar, since the plugin was started: agreed %llu times, differed %llu times",
+                (unsigned long long)r->memo->agreed, (unsigned long long)r->memo->differed);
 }

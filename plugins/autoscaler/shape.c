@@ -18,7 +18,7 @@ static int need_cmp(const void *a, const void *b, void *names) {
 
 static void read_needs(struct face_names *t, const struct as_request *r, struct shape *s, struct rv_buf *id) {
     struct rv_arena *a = t->resources.arena;
-    struct face_need *needs = rv_arena_alloc(a, (r->resources.n + 1) * sizeof *needs);
+    struct face_need *needs = rv_arena_alloc(a, r->resources.n * sizeof *needs);
     for (size_t i = 0; i < r->resources.n; i++) {
         const struct as_resource *x = &r->resources.items[i];
         needs[i] = (struct face_need){intern_put(&t->resources, intern_text(x->name), NULL), x->amount};
@@ -37,7 +37,7 @@ static void read_needs(struct face_names *t, const struct as_request *r, struct 
 
 static struct face_match read_match(struct face_names *t, const struct as_match *m, struct rv_buf *id) {
     struct rv_arena *a = t->resources.arena;
-    uint32_t *values = rv_arena_alloc(a, (m->n_values + 1) * sizeof *values);
+    uint32_t *values = rv_arena_alloc(a, m->n_values * sizeof *values);
     struct face_match out = {.key = intern_put(&t->keys, intern_text(m->key), NULL), .op = m->op, .values = values};
     out.n = (uint32_t)m->n_values;
     add_number(id, out.key);
@@ -52,12 +52,12 @@ static struct face_match read_match(struct face_names *t, const struct as_match 
 
 static void read_selectors(struct face_names *t, const struct as_request *r, struct shape *s, struct rv_buf *id) {
     struct rv_arena *a = t->resources.arena;
-    struct face_selector *selectors = rv_arena_alloc(a, (r->n_selectors + 1) * sizeof *selectors);
+    struct face_selector *selectors = rv_arena_alloc(a, r->n_selectors * sizeof *selectors);
     s->n_selectors = (uint32_t)r->n_selectors;
     s->selectors = selectors;
     add_number(id, s->n_selectors);
     for (size_t i = 0; i < r->n_selectors; i++) {
-        struct face_match *matches = rv_arena_alloc(a, (r->selectors[i].n + 1) * sizeof *matches);
+        struct face_match *matches = rv_arena_alloc(a, r->selectors[i].n * sizeof *matches);
         selectors[i] = (struct face_selector){matches, (uint32_t)r->selectors[i].n};
         add_number(id, selectors[i].n);
         for (size_t j = 0; j < r->selectors[i].n; j++) matches[j] = read_match(t, &r->selectors[i].matches[j], id);
@@ -65,7 +65,7 @@ static void read_selectors(struct face_names *t, const struct as_request *r, str
 }
 
 static void read_apart(struct face_names *t, const struct as_request *r, struct shape *s, struct rv_buf *id) {
-    struct face_tag *apart = rv_arena_alloc(t->resources.arena, (r->apart.n + 1) * sizeof *apart);
+    struct face_tag *apart = rv_arena_alloc(t->resources.arena, r->apart.n * sizeof *apart);
     s->apart = apart;
     s->n_apart = (uint32_t)r->apart.n;
     s->n_constraints = (uint32_t)(r->apart.n + r->together.n);

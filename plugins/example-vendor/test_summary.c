@@ -27,7 +27,7 @@ static bool summary_says(const struct rv_fakeapi *api, const char *key, const ch
     return map != NULL && rv_str_is(rv_val_str(rv_val_get(rv_val_get(map->value, "data"), key)), value);
 }
 
-static void story(struct rv_fakehost *host, struct rv_fakeapi *api) {
+static void history(struct rv_fakehost *host, struct rv_fakeapi *api) {
     struct rv_fake_object *cluster;
     rv_fakehost_run_until_idle(host);
     check(rv_fakehost_writes(host) == 0, "nothing is written while there is no cluster");
@@ -75,7 +75,7 @@ int main(int argc, char **argv) {
     struct rv_fakehost *host = rv_fakehost_new(&(struct rv_fakehost_opts){
         .plugin = rv_plugin_v3(), .manifest = argv[1], .api = api, .random = &random, .refuse = refuse});
     if (host == NULL) return 1;
-    story(host, api);
+    history(host, api);
     rv_fakehost_free(host);
     rv_fakeapi_free(api);
     return failures != 0;

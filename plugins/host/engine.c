@@ -602,7 +602,7 @@ int engine_message(struct engine *e, struct engine_time now, const struct msg *m
  * The nodes live until the end of the pass. */
 static struct result_node *take_results(struct engine *e, struct queue_key *k) {
     struct result_node *nodes = k->results;
-    e->results = rv_arena_alloc(e->scratch, (k->result_n + 1) * sizeof *e->results);
+    e->results = rv_arena_alloc(e->scratch, k->result_n * sizeof *e->results);
     e->results_n = 0;
     for (const struct result_node *r = nodes; r != NULL; r = r->next) e->results[e->results_n++] = &r->r;
     k->results = NULL;

@@ -17,7 +17,7 @@ struct loader {
     void *arg;
 };
 
-static void *run(void *arg) {
+static void *thread_main(void *arg) {
     struct loader *l = arg;
     while (sem_wait(&l->go) != 0) continue;
     if (l->fn != NULL) l->fn(l->arg);
@@ -31,7 +31,7 @@ struct loader *loader_start(void) {
     if (r == 0) r = pthread_attr_init(&attr);
     if (r == 0) {
         (void)pthread_attr_setstacksize(&attr, STACK_BYTES);
-        r = pthread_create(&l->thread, &attr, run, l);
+        r = pthread_create(&l->thread, &attr, thread_main, l);
         (void)pthread_attr_destroy(&attr);
     }
     if (r == 0) return l;

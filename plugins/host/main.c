@@ -210,7 +210,7 @@ static int start(struct host *h, const struct options *o, struct flight *flight,
     return 0;
 }
 
-static int run(const struct options *o) {
+static int run_host(const struct options *o) {
     struct host h = {0};
     struct rv_error err = {0};
     uint8_t token[TOKEN_SIZE] = {0};
@@ -411,5 +411,5 @@ int main(int argc, char **argv) {
     o.sandbox.parent = (pid_t)o.parent;
     if (o.record != NULL && o.record_max != 0 && o.record_max < UINT64_MAX / 2)
         o.sandbox.max_file = o.record_max + RECORD_LONGEST;
-    return run(&o);
+    return run_host(&o);
 }

@@ -108,7 +108,7 @@ struct rv_node *mtls_build(struct rv_arena *a, const struct mtls_cluster *c, enu
                    *spec = rv_node_ensure_map(a, o, "spec");
     rv_node_set_str(a, labels, RC_LABEL_CLUSTER, c->name);
     rv_node_set_cstr(a, labels, RC_LABEL_APP_NAME, "kuberay");
-    rv_node_set_cstr(a, labels, RC_LABEL_CREATED_BY, "kuberay-operator");
+    rv_node_set_cstr(a, labels, RC_LABEL_CREATED_BY, RC_CREATED_BY);
     rv_node_set_cstr(a, labels, "app.kubernetes.io/component", r->component);
     if (which == MTLS_SELF_ISSUER) rv_node_ensure_map(a, spec, "selfSigned");
     if (which == MTLS_CA_ISSUER)

@@ -77,7 +77,7 @@ static bool observe_service(void *arg, const struct rv_object *o) {
 
 static void observe_services(struct mtls_pass *p) {
     size_t n = ctx_list_owned(&p->ctx, KIND_HEAD_SERVICE, p->c->uid, NULL, NULL);
-    p->services = rv_arena_alloc(p->arena, (n + 1) * sizeof *p->services);
+    p->services = rv_arena_alloc(p->arena, n * sizeof *p->services);
     ctx_list_owned(&p->ctx, KIND_HEAD_SERVICE, p->c->uid, observe_service, p);
     p->c->services = p->services;
     p->c->service_n = p->service_n;

@@ -127,7 +127,7 @@ struct rv_node *policy_build(struct rv_arena *a, const struct policy_cluster *c,
     put(a, labels, RC_LABEL_CLUSTER, c->name);
     put(a, labels, RC_LABEL_GROUP, group.n != 0 ? group : RV_STR(RC_HEAD_GROUP));
     put(a, labels, RC_LABEL_APP_NAME, RV_STR("kuberay"));
-    put(a, labels, RC_LABEL_CREATED_BY, RV_STR("kuberay-operator"));
+    put(a, labels, RC_LABEL_CREATED_BY, RV_STR(RC_CREATED_BY));
     put(a, selector, RC_LABEL_CLUSTER, c->name);
     put(a, selector, RC_LABEL_NODE_TYPE, group.n != 0 ? RV_STR("worker") : RV_STR("head"));
     if (group.n != 0) put(a, selector, RC_LABEL_GROUP, group);

@@ -20,8 +20,10 @@
 #define RC_NODE_TYPE_CLEANUP "redis-cleanup"
 #define RC_LABEL_ORIGIN_NAME "ray.io/originated-from-cr-name"
 #define RC_LABEL_ORIGIN_KIND "ray.io/originated-from-crd"
+#define RC_LABEL_CRONJOB "ray.io/cronjob-name" /* on RayJobs: the RayCronJob that made it */
 #define RC_LABEL_APP_NAME "app.kubernetes.io/name"
 #define RC_LABEL_CREATED_BY "app.kubernetes.io/created-by"
+#define RC_CREATED_BY "kuberay-operator"
 #define RC_HEAD_GROUP "headgroup"
 #define RC_SUBMITTER_GROUP "submittergroup"
 
@@ -54,6 +56,8 @@
 #define RC_CONTAINER_COLLECTOR "ray-history-collector"
 #define RC_VOLUME_GCS "gcs-storage"
 #define RC_GCS_PATH "/data/gcs"
+#define RC_VOLUME_TOKEN "ray-token" /* a token of the pod's ServiceAccount */
+#define RC_TOKEN_PATH "/var/run/secrets/ray.io/serviceaccount"
 #define RC_VOLUME_TLS "ray-tls"
 #define RC_TLS_PATH "/etc/ray/tls"
 

@@ -187,12 +187,12 @@ static void token_into(struct pod_build *b, struct rv_node *container) {
         return;
     }
     pod_env_default(b, env, "RAY_ENABLE_K8S_TOKEN_AUTH", RV_STR("true"));
-    pod_mount(b, container, "ray-token", "/var/run/secrets/ray.io/serviceaccount", true);
+    pod_mount(b, container, RC_VOLUME_TOKEN, RC_TOKEN_PATH, true);
 }
 
 static void token_volume(struct pod_build *b) {
     bool fresh;
-    struct rv_node *volume = pod_volume(b, "ray-token", &fresh), *source = rv_node_map(b->a);
+    struct rv_node *volume = pod_volume(b, RC_VOLUME_TOKEN, &fresh), *source = rv_node_map(b->a);
     if (!fresh) return;
     struct rv_node *projected = rv_node_ensure_map(b->a, volume, "projected");
     rv_node_set_cstr(b->a, rv_node_ensure_map(b->a, source, "serviceAccountToken"), "path", "token");

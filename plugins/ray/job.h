@@ -4,8 +4,9 @@
 #define RAY_JOB_H
 
 #include "child_cluster.h"
+#include "fields.h"
 
-#define RJ_SELECTOR_KEY "ray.io/cluster" /* the only key of spec.clusterSelector */
+#define RJ_SELECTOR_KEY RC_LABEL_CLUSTER /* the only key of spec.clusterSelector */
 
 enum { RJ_NAME_MAX = 47 /* the 53 of a cluster, without a dash and five characters */ };
 

@@ -8,7 +8,7 @@ struct rv_node *rc_common_labels(struct rv_arena *a, const struct rc_cluster *c)
     struct rv_node *n = rv_node_map(a);
     rv_node_set_str(a, n, RC_LABEL_CLUSTER, c->name);
     rv_node_set_cstr(a, n, RC_LABEL_APP_NAME, "kuberay");
-    rv_node_set_cstr(a, n, RC_LABEL_CREATED_BY, "kuberay-operator");
+    rv_node_set_cstr(a, n, RC_LABEL_CREATED_BY, RC_CREATED_BY);
     return n;
 }
 

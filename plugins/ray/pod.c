@@ -41,7 +41,7 @@ static void labels(struct pod_build *b, const struct rc_place *place) {
     rv_node_set_str(a, l, RC_LABEL_GROUP, b->group_name);
     rv_node_set_str(a, l, RC_LABEL_IDENTIFIER, identifier);
     rv_node_set_cstr(a, l, RC_LABEL_APP_NAME, "kuberay");
-    rv_node_set_cstr(a, l, RC_LABEL_CREATED_BY, "kuberay-operator");
+    rv_node_set_cstr(a, l, RC_LABEL_CREATED_BY, RC_CREATED_BY);
     overlay(b, l, rv_val_path(b->group, "template.metadata.labels"));
     overlay(b, l, rv_val_get(b->group, "labels"));
     if (place != NULL && place->index >= 0)
@@ -160,10 +160,10 @@ static void environment(struct pod_build *b) {
         pod_env(b, env, "FQ_RAY_IP", b->fqdn);
         pod_env(b, env, "RAY_IP", b->service);
     }
-    pod_env_field(b, env, "RAY_CLUSTER_NAME", "metadata.labels['ray.io/cluster']");
+    pod_env_field(b, env, "RAY_CLUSTER_NAME", "metadata.labels['" RC_LABEL_CLUSTER "']");
     pod_env_field(b, env, "RAY_CLUSTER_NAMESPACE", "metadata.namespace");
     pod_env_field(b, env, "RAY_CLOUD_INSTANCE_ID", "metadata.name");
-    pod_env_field(b, env, "RAY_NODE_TYPE_NAME", "metadata.labels['ray.io/group']");
+    pod_env_field(b, env, "RAY_NODE_TYPE_NAME", "metadata.labels['" RC_LABEL_GROUP "']");
     pod_env(b, env, "KUBERAY_GEN_RAY_START_CMD", b->command);
     pod_env_default(b, env, "RAY_PORT", rc_gcs_port(b->c));
     if (rv_str_is(b->c->creator, "RayService")) {

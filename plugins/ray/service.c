@@ -57,7 +57,7 @@ static int name_order(const void *x, const void *y) {
 
 static struct rv_node *sorted_ports(struct rv_arena *a, struct rv_node *ports) {
     size_t n = rv_node_len(ports);
-    struct rv_node **list = rv_arena_alloc(a, (n + 1) * sizeof *list), *out = rv_node_array(a);
+    struct rv_node **list = rv_arena_alloc(a, n * sizeof *list), *out = rv_node_array(a);
     for (size_t i = 0; i < n; i++) list[i] = rv_node_at(ports, i);
     qsort(list, n, sizeof(struct rv_node *), name_order);
     for (size_t i = 0; i < n; i++) rv_node_append(a, out, list[i]);
@@ -73,7 +73,7 @@ static struct rv_node *head_labels(struct rv_arena *a, const struct rc_cluster *
     rv_node_set_str(a, n, RC_LABEL_IDENTIFIER,
                     rc_name_label(a, rv_arena_fmt(a, RV_STR_FMT "-head", RV_STR_ARG(c->name))));
     rv_node_set_str(a, n, RC_LABEL_APP_NAME, app.n != 0 ? app : RV_STR("kuberay"));
-    rv_node_set_cstr(a, n, RC_LABEL_CREATED_BY, "kuberay-operator");
+    rv_node_set_cstr(a, n, RC_LABEL_CREATED_BY, RC_CREATED_BY);
     return n;
 }
 

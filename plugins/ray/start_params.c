@@ -26,7 +26,7 @@ static int key_order(const void *x, const void *y) {
 /* Sorted by name, so that equal clusters get equal commands. */
 static void set_custom(struct rv_arena *a, struct rv_node *params, struct rv_node *custom) {
     size_t n = rv_node_len(custom);
-    struct rv_str *keys = rv_arena_alloc(a, (n + 1) * sizeof *keys);
+    struct rv_str *keys = rv_arena_alloc(a, n * sizeof *keys);
     struct rv_node *ordered = rv_node_map(a), *value;
     for (size_t i = 0; i < n; i++) rv_node_entry(custom, i, &keys[i], &value);
     qsort(keys, n, sizeof *keys, key_order);
@@ -87,7 +87,7 @@ static int pair_order(const void *x, const void *y) {
 }
 
 static struct pair *sorted(struct rv_arena *a, struct rv_val map, size_t *ret_n) {
-    struct pair *p = rv_arena_alloc(a, (rv_val_len(map) + 1) * sizeof *p);
+    struct pair *p = rv_arena_alloc(a, rv_val_len(map) * sizeof *p);
     size_t n = 0;
     for (struct rv_iter it = rv_iter(map); rv_iter_next(&it);) p[n++] = (struct pair){it.key, rv_val_str(it.val)};
     qsort(p, n, sizeof *p, pair_order);
@@ -119,7 +119,7 @@ static void accelerators(struct rv_arena *a, struct rv_node *params, struct rv_v
     static const struct {
         const char *limit, *ray;
     } known[] = {{"aws.amazon.com/neuroncore", "neuron_cores"}, {"google.com/tpu", "TPU"}};
-    struct limit *list = rv_arena_alloc(a, (rv_val_len(limits) + 1) * sizeof *list);
+    struct limit *list = rv_arena_alloc(a, rv_val_len(limits) * sizeof *list);
     size_t n = 0;
     for (struct rv_iter it = rv_iter(limits); rv_iter_next(&it);) {
         list[n].name = it.key;

@@ -156,7 +156,7 @@ static int named_order(const void *a, const void *b) {
 }
 
 static struct named *sorted_names(struct rv_arena *a, struct rv_val groups) {
-    struct named *list = rv_arena_alloc(a, (rv_val_len(groups) + 1) * sizeof *list);
+    struct named *list = rv_arena_alloc(a, rv_val_len(groups) * sizeof *list);
     size_t n = 0;
     for (struct rv_iter it = rv_iter(groups); rv_iter_next(&it); n++)
         list[n] = (struct named){rv_path_str(it.val, "groupName"), n};

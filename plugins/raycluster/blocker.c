@@ -115,7 +115,7 @@ static struct blocker find_blocker(struct cluster_pass *p) {
             slow = pod;
         }
     }
-    const struct memo_trouble *t = &p->memo->trouble; /* a failure of another object than a pod */
+    const struct memo_problem *t = &p->memo->problem; /* a failure of another object than a pod */
     if (stuck == NULL && t->reason != NULL) return (struct blocker){rv_str(t->reason), rv_str(t->text), true};
     return stuck != NULL || slow == NULL
                ? first

@@ -13,21 +13,21 @@ void cluster_memo_end(struct cluster_memo *m) {
     leak_memo_free(&m->leak);
     free(m->owner_kind);
     free(m->invalid);
-    free(m->trouble.text);
+    free(m->problem.text);
     rv_buf_free(&m->redis);
 }
 
-void trouble_begins(struct cluster_memo *m, size_t of, const char *reason, struct rv_str text) {
-    struct memo_trouble *t = &m->trouble;
+void problem_begins(struct cluster_memo *m, size_t of, const char *reason, struct rv_str text) {
+    struct memo_problem *t = &m->problem;
     if (t->reason != NULL && t->of != of) return;
     free(t->text);
-    *t = (struct memo_trouble){of, reason, rv_strdup(text)};
+    *t = (struct memo_problem){of, reason, rv_strdup(text)};
 }
 
-void trouble_ends(struct cluster_memo *m, size_t of) {
-    if (!trouble_is(m, of)) return;
-    free(m->trouble.text);
-    m->trouble = (struct memo_trouble){0};
+void problem_ends(struct cluster_memo *m, size_t of) {
+    if (!problem_is(m, of)) return;
+    free(m->problem.text);
+    m->problem = (struct memo_problem){0};
 }
 
-bool trouble_is(const struct cluster_memo *m, size_t of) { return m->trouble.reason != NULL && m->trouble.of == of; }
+bool problem_is(const struct cluster_memo *m, size_t of) { return m->problem.reason != NULL && m->problem.of == of; }

@@ -10,11 +10,11 @@
 /* The value that the provisioning metric shows. */
 enum provisioned_metric { METRIC_NONE, METRIC_PROVISIONED, METRIC_UNPROVISIONED };
 
-enum { MEMO_RULES = 12, TROUBLE_FINALIZER = MEMO_RULES };
+enum { MEMO_RULES = 12, PROBLEM_FINALIZER = MEMO_RULES };
 
 /* The first failure of an object other than a pod, until it is over. The condition Reconciling shows it. */
-struct memo_trouble {
-    size_t of;          /* number of a rule of owned_objects.c, or TROUBLE_FINALIZER */
+struct memo_problem {
+    size_t of;          /* number of a rule of owned_objects.c, or PROBLEM_FINALIZER */
     const char *reason; /* NULL if there is none */
     char *text;
 };
@@ -67,7 +67,7 @@ struct cluster_memo {
     int64_t claim_warned;  /* the generation for which a claim that differs or is missing was reported; -1 if none */
     int64_t serve_warned;  /* the generation for which a missing serve port was reported; 0 if none */
     int64_t account_known; /* the generation for which the user's ServiceAccount was found; -1 if none */
-    struct memo_trouble trouble;
+    struct memo_problem problem;
     int64_t hash_generation;
     char hash[33]; /* hash of that generation's spec */
     enum provisioned_metric provisioned_metric;
@@ -80,8 +80,8 @@ void cluster_memo_begin(struct cluster_memo *m);
 void cluster_memo_end(struct cluster_memo *m);
 
 /* An object other than a pod has a failure, or has recovered. The first failure is shown until it is over. */
-void trouble_begins(struct cluster_memo *m, size_t of, const char *reason, struct rv_str text);
-void trouble_ends(struct cluster_memo *m, size_t of);
-bool trouble_is(const struct cluster_memo *m, size_t of);
+void problem_begins(struct cluster_memo *m, size_t of, const char *reason, struct rv_str text);
+void problem_ends(struct cluster_memo *m, size_t of);
+bool problem_is(const struct cluster_memo *m, size_t of);
 
 #endif

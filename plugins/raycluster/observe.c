@@ -84,7 +84,7 @@ static int worker_order(const void *a, const void *b) {
 
 static void sort_workers(struct cluster_pass *p) {
     struct pod_range *w = &p->workers;
-    w->list = rv_arena_alloc(p->arena, (p->pod_n + 1) * sizeof(struct observed_pod *));
+    w->list = rv_arena_alloc(p->arena, p->pod_n * sizeof(struct observed_pod *));
     for (size_t i = 0; i < p->pod_n; i++)
         if (!p->pods[i].head) w->list[w->n++] = &p->pods[i];
     qsort(w->list, w->n, sizeof(struct observed_pod *), worker_order);
@@ -123,7 +123,7 @@ static void observe_head(struct cluster_pass *p) {
 
 void observe(struct cluster_pass *p) {
     size_t n = ctx_list_owned(&p->ctx, KIND_POD, p->c->uid, NULL, NULL);
-    p->pods = rv_arena_alloc(p->arena, (size_t)(n + 1) * sizeof *p->pods);
+    p->pods = rv_arena_alloc(p->arena, n * sizeof *p->pods);
     ctx_list_owned(&p->ctx, KIND_POD, p->c->uid, observe_pod, p);
     sort_workers(p);
     ctx_list_owned(&p->ctx, KIND_SERVICE, p->c->uid, observe_service, p);

@@ -105,7 +105,7 @@ static void keep_unwanted(struct cluster_pass *p, const struct owned_rule *r, si
     struct rv_object have = {.size = sizeof have};
     set_foreign(p->memo, i, false);
     if (!r->remove || pods_need(p, r) || find(p, r, NULL, &have) != RC_OWNER_US) {
-        trouble_ends(p->memo, i);
+        problem_ends(p->memo, i);
         return;
     }
     if (p->owned_retry) return;
@@ -145,7 +145,7 @@ static void report_taken_name(struct cluster_pass *p, const struct owned_rule *r
     if (seen) back_off_from_name(p);
     set_bit(&p->memo->owned.foreign_seen, i, seen);
     if (p->memo->owned.foreign_wait.after > ctx_now(&p->ctx)) ctx_wake(&p->ctx, p->memo->owned.foreign_wait.after);
-    trouble_begins(p->memo, i, r->create_failed, text);
+    problem_begins(p->memo, i, r->create_failed, text);
     if (r->needed && !keeps_pods(p, r)) hold_pods(p, text);
 }
 
@@ -166,7 +166,7 @@ static void keep_missing(struct cluster_pass *p, const struct owned_rule *r, siz
     if (bit(m->owned.foreign_seen, i)) set_foreign(m, i, false); /* the other object is gone */
     bool foreign = bit(m->owned.foreign, i);
     if (foreign && !r->shared) report_taken_name(p, r, i, want, false);
-    if (foreign && r->shared) trouble_ends(p->memo, i);
+    if (foreign && r->shared) problem_ends(p->memo, i);
     if (foreign && ctx_now(&p->ctx) < m->owned.foreign_wait.after) {
         ctx_wake(&p->ctx, m->owned.foreign_wait.after);
         return;
@@ -218,7 +218,7 @@ static void keep_present(struct cluster_pass *p, const struct owned_rule *r, siz
     bool again = compared && needs_replacing(p, r, have->value, want);
     bool going = deleting && fixed; /* it will be created again, whoever deleted it, and pods must not wait for it */
     if (!again && !going && (patch == NULL || (!fixed && is_futile(p, r, i, have, patch)))) {
-        trouble_ends(p->memo, i);
+        problem_ends(p->memo, i);
         return;
     }
     if (gang) hold_pods(p, RV_STR("the scheduling group is being brought to the cluster's size"));
@@ -319,7 +319,7 @@ static void report_foreign_role(struct cluster_pass *p, const struct owned_rule 
     p->memo->owned.unbound = true;
     back_off_from_name(p);
     ctx_wake(&p->ctx, p->memo->owned.foreign_wait.after);
-    trouble_begins(p->memo, i, r->create_failed, text);
+    problem_begins(p->memo, i, r->create_failed, text);
 }
 
 /* A binding that is there gives nothing without subjects. It gets them back when the role is ours. */
@@ -358,7 +358,7 @@ static bool service_refused(struct cluster_pass *p, const struct owned_rule *r, 
         rv_arena_fmt(p->arena, RV_STR_FMT ". The head service stays as it is", RV_STR_ARG(rv_buf_str(&why)));
     ctx_explain(&p->ctx, RV_STR_FMT, RV_STR_ARG(text));
     if (!reported) ctx_event(&p->ctx, true, "InvalidRayClusterSpec", "Validate", text);
-    trouble_begins(p->memo, i, "InvalidRayClusterSpec", text);
+    problem_begins(p->memo, i, "InvalidRayClusterSpec", text);
     return true;
 }
 
@@ -406,7 +406,7 @@ static void keep_rule(struct cluster_pass *p, const struct owned_rule *r, size_t
     } else if (!r->shared || r->kind == KIND_CLAIM) {
         report_taken_name(p, r, i, want, true);
     } else {
-        trouble_ends(p->memo, i);
+        problem_ends(p->memo, i);
     }
 }
 
@@ -414,7 +414,7 @@ void owned_objects_reconcile(struct cluster_pass *p) {
     struct owned_rule r;
     size_t i;
     for (i = 0; owned_rule_at(p->c, i, &r); i++) keep_rule(p, &r, i);
-    for (; i < MEMO_RULES; i++) trouble_ends(p->memo, i);
+    for (; i < MEMO_RULES; i++) problem_ends(p->memo, i);
     prerequisites_check(p);
 }
 
@@ -440,7 +440,7 @@ static void report_result(struct cluster_pass *p, const struct owned_rule *r, si
     struct rv_str text = rv_arena_fmt(p->arena, "Failed to %s the %s " RV_STR_FMT "/" RV_STR_FMT ": " RV_STR_FMT,
                                       doing[op], r->what, RV_STR_ARG(p->c->ns), RV_STR_ARG(res->name), RV_STR_ARG(why));
     ctx_event(&p->ctx, true, reason, action_of(op), text);
-    trouble_begins(p->memo, i, reason, text);
+    problem_begins(p->memo, i, reason, text);
 }
 
 void owned_objects_take_result(struct cluster_pass *p, const struct rv_result *res) {
@@ -454,7 +454,7 @@ void owned_objects_take_result(struct cluster_pass *p, const struct rv_result *r
     if (!owned_rule_at(p->c, i, &r)) return;
     struct cluster_memo *m = p->memo;
     bool exists = res->code == RV_E_EXISTS && op == OP_CREATE, said = bit(m->owned.foreign, i);
-    if (res->code == 0) trouble_ends(p->memo, i);
+    if (res->code == 0) problem_ends(p->memo, i);
     if (res->code == 0 && op == OP_UPDATE) rc_patch_answered(&m->owned.patches[i], p->arena, res->resource_version);
     if (op == OP_CREATE && (exists || res->code == 0)) set_foreign(m, i, exists);
     if (op == OP_CREATE) set_bit(&m->owned.unseen, i, res->code == 0);

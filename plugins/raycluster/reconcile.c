@@ -263,7 +263,7 @@ void raycluster_reconcile(struct cluster_pass *p, struct rv_outcome *out) {
         status_reconcile(p);
     } else if (check_valid(p)) {
         bool guarded = teardown_guard(p);
-        if (guarded && !trouble_is(p->memo, TROUBLE_FINALIZER)) {
+        if (guarded && !problem_is(p->memo, PROBLEM_FINALIZER)) {
             out->code = p->owned_retry ? RV_RETRY : RV_DONE; /* the result of that action leads to the next pass */
             return;
         }

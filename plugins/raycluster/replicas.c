@@ -45,7 +45,7 @@ static void read_pod(struct table *t, struct replica *r, const struct observed_p
 
 static void read_replicas(struct cluster_pass *p, struct table *t) {
     struct pod_range all = observed_group(p, t->name);
-    t->list = rv_arena_alloc(p->arena, (all.n + 1) * sizeof *t->list);
+    t->list = rv_arena_alloc(p->arena, all.n * sizeof *t->list);
     for (size_t i = 0; i < all.n; i++) {
         struct observed_pod *pod = all.list[i];
         if (pod->ended && !pod->deleting) pace_pod_ended(p, t->pace, pod);
@@ -120,8 +120,7 @@ static int number_order(const void *a, const void *b) {
 enum { AT_ONCE = 16 };
 
 static void grow_replicas(struct cluster_pass *p, struct table *t, int64_t missing) {
-    int64_t *used = rv_arena_alloc(p->arena, (t->n + 1) * sizeof *used), index = 0,
-            budget = creation_budget(p, t->group);
+    int64_t *used = rv_arena_alloc(p->arena, t->n * sizeof *used), index = 0, budget = creation_budget(p, t->group);
     size_t used_n = 0, u = 0;
     for (size_t i = 0; i < t->n; i++)
         if (!t->list[i].doomed || holds_place(p, &t->list[i])) used[used_n++] = t->list[i].index;
@@ -203,7 +202,7 @@ void replicas_reconcile(struct cluster_pass *p, struct rv_val group) {
     t.pace = pace_of(p, t.name);
     read_replicas(p, &t);
     forget_finished(&t);
-    struct replica **live = rv_arena_alloc(p->arena, (t.n + 1) * sizeof *live);
+    struct replica **live = rv_arena_alloc(p->arena, t.n * sizeof *live);
     int64_t desired = rc_group_desired(group) / t.hosts, have = (int64_t)fit(p, &t, live), whole = 0;
     for (int64_t i = 0; i < have; i++) whole += (int64_t)live[i]->pods.n >= t.hosts;
     if (whole >= desired) pace_content(t.pace);

@@ -28,7 +28,7 @@ static int group_order(const void *a, const void *b) {
 struct rv_val cluster_group(struct cluster_pass *p, struct rv_str name) {
     struct rv_val groups = rc_groups(p->c);
     if (p->groups == NULL) {
-        p->groups = rv_arena_alloc(p->arena, (rv_val_len(groups) + 1) * sizeof *p->groups);
+        p->groups = rv_arena_alloc(p->arena, rv_val_len(groups) * sizeof *p->groups);
         for (struct rv_iter g = rv_iter(groups); rv_iter_next(&g);)
             p->groups[p->group_n++] = (struct spec_group){rv_path_str(g.val, "groupName"), g.val};
         qsort(p->groups, p->group_n, sizeof *p->groups, group_order);

@@ -411,11 +411,11 @@ static const char *const managed[] = {"state",
 
 /* True for fields that only show progress: all but the state and the conditions that others wait for. */
 static bool is_progress(struct rv_str key, struct rv_val have, struct rv_val want) {
-    static const char *const news[] = {RC_CONDITION_PROVISIONED, RC_CONDITION_REPLICA_FAILURE, RC_CONDITION_SUSPENDING,
-                                       RC_CONDITION_SUSPENDED, RC_CONDITION_STALLED};
+    static const char *const awaited[] = {RC_CONDITION_PROVISIONED, RC_CONDITION_REPLICA_FAILURE,
+                                          RC_CONDITION_SUSPENDING, RC_CONDITION_SUSPENDED, RC_CONDITION_STALLED};
     if (rv_str_is(key, "state") || rv_str_is(key, "observedGeneration")) return false;
-    for (size_t i = 0; i < RV_ARRAY_LEN(news) && rv_str_is(key, "conditions"); i++)
-        if (!rv_val_equal(rv_condition_find(have, news[i]), rv_condition_find(want, news[i]))) return false;
+    for (size_t i = 0; i < RV_ARRAY_LEN(awaited) && rv_str_is(key, "conditions"); i++)
+        if (!rv_val_equal(rv_condition_find(have, awaited[i]), rv_condition_find(want, awaited[i]))) return false;
     return true;
 }
 

@@ -67,7 +67,7 @@ static void set_finalizer(struct cluster_pass *p, bool present) {
 
 bool teardown_guard(struct cluster_pass *p) {
     if (!needs_cleanup(p->c) || rv_meta_has_finalizer(p->c->meta, RC_FINALIZER_REDIS)) {
-        trouble_ends(p->memo, TROUBLE_FINALIZER);
+        problem_ends(p->memo, PROBLEM_FINALIZER);
         return false;
     }
     if (p->owned_retry) return true;
@@ -214,7 +214,7 @@ static void finalizer_result(struct cluster_pass *p, const struct rv_result *r, 
                      rv_meta_deleting(p->c->value) ? "the cluster stays until it can be"
                                                    : "without it no pods are made, for nothing would empty Redis");
     ctx_event(&p->ctx, true, "FailedToUpdateFinalizer", "Update", text);
-    trouble_begins(p->memo, TROUBLE_FINALIZER, "FailedToUpdateFinalizer", text);
+    problem_begins(p->memo, PROBLEM_FINALIZER, "FailedToUpdateFinalizer", text);
 }
 
 void teardown_take_result(struct cluster_pass *p, const struct rv_result *r) {

@@ -90,7 +90,7 @@ uint32_t creation_budget(struct cluster_pass *p, struct rv_val group) {
 
 static void grow_group(struct cluster_pass *p, struct rv_val group, struct observed_pod **live, size_t live_n,
                        int64_t want) {
-    int64_t *used = rv_arena_alloc(p->arena, (live_n + 1) * sizeof *used), next = 0, budget = creation_budget(p, group);
+    int64_t *used = rv_arena_alloc(p->arena, live_n * sizeof *used), next = 0, budget = creation_budget(p, group);
     size_t u = 0;
     bool indexed = rc_gate(p->c->settings, RC_GATE_MULTI_HOST, true);
     for (size_t i = 0; i < live_n; i++) used[i] = live[i]->index;
@@ -167,7 +167,7 @@ static size_t keep_workers(struct cluster_pass *p, struct rv_val group, struct c
 
 static void single_host(struct cluster_pass *p, struct rv_val group, struct rv_str name) {
     struct creation_pace *pace = pace_of(p, name);
-    struct observed_pod **live = rv_arena_alloc(p->arena, (observed_group(p, name).n + 1) * sizeof *live);
+    struct observed_pod **live = rv_arena_alloc(p->arena, observed_group(p, name).n * sizeof *live);
     size_t n = keep_workers(p, group, pace, live), held = add_holders(p, name, live, n);
     int64_t desired = rc_group_desired(group), have = (int64_t)n, missing = desired - have - (int64_t)held;
     if (desired <= have) pace_content(pace);

@@ -1,9 +1,8 @@
-/* fields.h - the names of the RayCronJob contract, besides those of RayJobs (plugins/rayjob/fields.h), and of what goes
- * beyond it. Users' tools match on them, so none may change. */
+/* fields.h - the names of the RayCronJob contract, besides those in plugins/ray/fields.h, and of what goes beyond
+ * it. Users' tools match on them, so none may change. */
 #ifndef RAYCRONJOB_FIELDS_H
 #define RAYCRONJOB_FIELDS_H
 
-#define CRON_LABEL_NAME "ray.io/cronjob-name"
 #define CRON_ANNOTATION_TIME "ray.io/cronjob-scheduled-timestamp"
 
 /* Annotations of a RayCronJob. A Kubernetes CronJob has these fields in its spec, but the contract does not. */

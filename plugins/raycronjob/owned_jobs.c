@@ -55,7 +55,7 @@ void owned_jobs_create(struct cron_pass *p, int64_t at) {
     struct rv_arena *a = p->arena;
     struct rv_str name = rv_arena_fmt(a, RV_STR_FMT "-%lld", RV_STR_ARG(p->ctx.name), (long long)(at / 60));
     struct rv_node *n = rc_bare_object(a, p->ctx.ns, "ray.io/v1", "RayJob", name), *meta = rv_node_get(n, "metadata");
-    rv_node_set_str(a, rv_node_ensure_map(a, meta, "labels"), CRON_LABEL_NAME, p->ctx.name);
+    rv_node_set_str(a, rv_node_ensure_map(a, meta, "labels"), RC_LABEL_CRONJOB, p->ctx.name);
     rv_node_set_str(a, rv_node_ensure_map(a, meta, "annotations"), CRON_ANNOTATION_TIME, cron_time_text(p, at));
     rv_meta_set_controller(a, n, RV_STR("ray.io/v1"), RV_STR("RayCronJob"), p->ctx.name, p->ctx.uid);
     rv_node_set(a, n, "spec", rv_node_from(a, rv_val_get(p->spec, "jobTemplate")));

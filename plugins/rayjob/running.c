@@ -353,8 +353,8 @@ static void take_submitter_result(struct job_pass *p) {
 }
 
 static void ask_ray(struct job_pass *p) {
-    bool news = p->submitter.finished && !p->memo->asked_after_end && p->memo->failures == 0;
-    if (!news && p->time < p->memo->next_poll) {
+    bool ended_now = p->submitter.finished && !p->memo->asked_after_end && p->memo->failures == 0;
+    if (!ended_now && p->time < p->memo->next_poll) {
         ctx_wake(&p->ctx, p->memo->next_poll);
         return;
     }

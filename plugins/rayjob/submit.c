@@ -208,8 +208,8 @@ static void set_token(struct rv_arena *a, struct rv_node *container, const struc
         struct rv_node *mount = rv_node_map(a);
         if (!has_env(a, container, "RAY_ENABLE_K8S_TOKEN_AUTH"))
             env(a, container, "RAY_ENABLE_K8S_TOKEN_AUTH", RV_STR("true"));
-        rv_node_set_cstr(a, mount, "name", "ray-token");
-        rv_node_set_cstr(a, mount, "mountPath", "/var/run/secrets/ray.io/serviceaccount");
+        rv_node_set_cstr(a, mount, "name", RC_VOLUME_TOKEN);
+        rv_node_set_cstr(a, mount, "mountPath", RC_TOKEN_PATH);
         rv_node_set_bool(a, mount, "readOnly", true);
         rv_node_append(a, rv_node_ensure_array(a, container, "volumeMounts"), mount);
     } else if (!has_env(a, container, "RAY_AUTH_TOKEN")) {
@@ -238,8 +238,8 @@ static void set_environment(struct rv_arena *a, struct rv_node *container, const
 
 static void token_volume(struct rv_arena *a, struct rv_node *pod) {
     struct rv_node *volumes = rv_node_ensure_array(a, pod, "volumes"), *n = rv_node_map(a), *source = rv_node_map(a);
-    if (rv_node_find(volumes, "name", RV_STR("ray-token")) != NULL) return;
-    rv_node_set_cstr(a, n, "name", "ray-token");
+    if (rv_node_find(volumes, "name", RV_STR(RC_VOLUME_TOKEN)) != NULL) return;
+    rv_node_set_cstr(a, n, "name", RC_VOLUME_TOKEN);
     rv_node_set_cstr(a, rv_node_ensure_map(a, source, "serviceAccountToken"), "path", "token");
     rv_node_append(a, rv_node_ensure_array(a, rv_node_ensure_map(a, n, "projected"), "sources"), source);
     rv_node_append(a, volumes, n);
@@ -249,7 +249,7 @@ static void set_labels(struct rv_arena *a, struct rv_node *meta, const struct rj
     struct rv_node *labels = rv_node_ensure_map(a, meta, "labels");
     rv_node_set_str(a, labels, RC_LABEL_ORIGIN_NAME, j->name);
     rv_node_set_cstr(a, labels, RC_LABEL_ORIGIN_KIND, "RayJob");
-    rv_node_set_cstr(a, labels, RC_LABEL_CREATED_BY, "kuberay-operator");
+    rv_node_set_cstr(a, labels, RC_LABEL_CREATED_BY, RC_CREATED_BY);
 }
 
 /* The address of Ray in the user's template. It is the address itself, or a shell variable if the value comes from

@@ -115,7 +115,7 @@ static int by_key(const void *x, const void *y) {
 
 static void json_map(struct rv_buf *out, struct rv_val v) {
     size_t n = 0, count = rv_val_len(v);
-    rv_autofree struct entry *list = rv_alloc_array(count + 1, sizeof *list);
+    rv_autofree struct entry *list = rv_alloc_array(count, sizeof *list);
     for (struct rv_iter it = rv_iter(v); rv_iter_next(&it);) list[n++] = (struct entry){it.key, it.val};
     qsort(list, n, sizeof *list, by_key);
     rv_buf_addc(out, '{');

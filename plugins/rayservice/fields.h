@@ -7,7 +7,6 @@
 #include "plugins/ray/fields.h"
 
 #define RS_FINALIZER "ray.io/rayservice-finalizer"
-#define RS_MANAGER "ray.io/kuberay-operator"
 #define RS_GATE_INCREMENTAL "RayServiceIncrementalUpgrade"
 
 /* Annotations */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "fields.h"
+#include "ipc/base/hash.h"
 #include "pass.h"
 #include "plugins/ray/dashboard.h"
 
@@ -53,11 +54,9 @@ struct serve_memo *serve_memo_of(struct service_pass *p, int side) {
 
 /* ---- requests ---------------------------------------------------------------------------------------------------- */
 
-/* The tag holds the name of the cluster that was asked (FNV-1a): a promotion may make it the other side meanwhile. */
+/* The tag holds the name of the cluster that was asked, as a hash: a promotion may make it the other side meanwhile. */
 static uint64_t tag_of(enum action_tag tag, struct rv_str cluster) {
-    uint32_t h = 2166136261u;
-    for (size_t i = 0; i < cluster.n; i++) h = (h ^ (uint8_t)cluster.p[i]) * 16777619u;
-    return (uint64_t)tag | (uint64_t)h << 32;
+    return (uint64_t)tag | (uint64_t)hash_bytes(HASH_BEGIN, cluster) << 32;
 }
 
 /* Which side was asked? SIDES: neither, its cluster is superfluous by now. */
@@ -383,11 +382,11 @@ static bool is_unclear(const struct rv_result *r) {
 
 static void submit_failed(struct service_pass *p, int side, struct rv_str why) {
     struct serve_memo *h = serve_memo_of(p, side);
-    bool news = h->refused == NULL || !rv_str_is(why, h->refused);
+    bool is_new = h->refused == NULL || !rv_str_is(why, h->refused);
     keep_text(&h->refused, why);
     h->unanswered = false;
     bool moved = rv_str_is(side_now(p, side)->config_hash, h->sent_hash) && p->s->strategy == UP_INCREMENTAL;
-    if (news)
+    if (is_new)
         ctx_event(&p->ctx, true, moved ? "FailedToUpdateTargetCapacity" : "FailedToUpdateServeApplications", "Update",
                   rv_arena_fmt(p->arena,
                                "Serve on RayCluster " RV_STR_FMT "/" RV_STR_FMT " did not take %s: " RV_STR_FMT,

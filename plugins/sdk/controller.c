@@ -183,8 +183,8 @@ bool rv_pass_set_finalizer(struct rv_pass *p, const char *name, bool present, ui
 
 /* ---- the outcome ------------------------------------------------------------------------------------------------- */
 
-static void say(struct rv_pass *p, const char *fmt, va_list ap) RV_PRINTF(2, 0);
-static void say(struct rv_pass *p, const char *fmt, va_list ap) {
+static void set_message(struct rv_pass *p, const char *fmt, va_list ap) RV_PRINTF(2, 0);
+static void set_message(struct rv_pass *p, const char *fmt, va_list ap) {
     rv_autobuf struct rv_buf b = {0};
     if (p->outcome.message.n != 0) return;
     rv_buf_vaddf(&b, fmt, ap);
@@ -194,7 +194,7 @@ static void say(struct rv_pass *p, const char *fmt, va_list ap) {
 void rv_pass_retry(struct rv_pass *p, const char *fmt, ...) {
     va_list ap;
     va_start(ap, fmt);
-    say(p, fmt, ap);
+    set_message(p, fmt, ap);
     va_end(ap);
     p->outcome.retry = true;
 }
@@ -202,7 +202,7 @@ void rv_pass_retry(struct rv_pass *p, const char *fmt, ...) {
 void rv_pass_terminal(struct rv_pass *p, const char *fmt, ...) {
     va_list ap;
     va_start(ap, fmt);
-    say(p, fmt, ap);
+    set_message(p, fmt, ap);
     va_end(ap);
     p->outcome.terminal = true;
 }
@@ -272,7 +272,7 @@ static void end_memo(const struct rv_pass *p, const struct rv_key *key, void *me
 
 static void end_with_plugin(void *pass, const struct rv_key *key, void *memo) { end_memo(pass, key, memo, true); }
 
-static void run(struct instance *i, struct rv_pass *p) {
+static void reconcile_key(struct instance *i, struct rv_pass *p) {
     void *memo = memo_find(i->memos, &p->key);
     bool there = i->api->get(i->host, 0, p->key.ns, p->key.name, &p->object) == 0;
     if (there) {
@@ -294,7 +294,7 @@ void rv_controller_reconcile(void *instance, const struct rv_key *key, struct rv
     struct rv_pass p = pass_of(i);
     p.arena = arena;
     p.key = *key;
-    run(i, &p);
+    reconcile_key(i, &p);
     ret->code = p.outcome.retry ? RV_RETRY : p.outcome.terminal ? RV_TERMINAL : p.outcome.after_ms ? RV_AFTER : RV_DONE;
     ret->after_ms = p.outcome.after_ms;
     ret->message = p.outcome.message;

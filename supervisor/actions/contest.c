@@ -6,6 +6,7 @@
 #include "ipc/base/backoff.h"
 #include "ipc/base/hash.h"
 #include "rayvisor/k8s.h"
+#include "supervisor/actions/own_manager.h"
 
 #define SECOND INT64_C(1000000000)
 /* SOON_S: an object that lasts longer is not counted. TIMES: so often, then it is held back. A deletion is never held
@@ -130,9 +131,9 @@ static void forget_made(struct contest *c, const struct rv_action *a) {
 }
 
 bool contest_judge(struct contest *c, const struct rv_action *a, int64_t generation, int64_t now,
-                   struct contest_story *ret) {
+                   struct contest_finding *ret) {
     struct side *s = is_watched(a) ? find(c, side_of(a), generation, now) : NULL;
-    *ret = (struct contest_story){0};
+    *ret = (struct contest_finding){0};
     if (s != NULL && s->until <= now && s->times >= TIMES) {
         int64_t most = a->verb == RV_VERB_DELETE ? LONGEST_DELETE_PAUSE_S : LONGEST_PAUSE_S;
         ret->first = s->pauses++ == 0;
@@ -170,7 +171,7 @@ static bool made_by_another(struct rv_val object, struct rv_str *ret_manager) {
     *ret_manager = RV_STR("");
     for (struct rv_iter it = rv_iter(rv_val_path(object, "metadata.managedFields")); rv_iter_next(&it);) {
         struct rv_str manager = rv_path_str(it.val, "manager");
-        if (rv_str_starts(manager, "rayvisor")) return false;
+        if (is_own_manager(manager)) return false;
         if (ret_manager->n == 0 && rv_path_str(it.val, "subresource").n == 0) *ret_manager = manager;
     }
     return ret_manager->n != 0;

@@ -15,7 +15,7 @@ struct contest;
 struct contest *contest_new(void);
 struct contest *contest_free(struct contest *c);
 
-struct contest_story {
+struct contest_finding {
     bool first;            /* it has not been told yet */
     int64_t pause_ms;      /* until it is tried again */
     struct rv_str manager; /* who makes what we delete; "": nobody says so. Lent until the next call */
@@ -23,7 +23,7 @@ struct contest_story {
 /* Before a create, an apply or a delete. True: it is not sent now. generation: of the object that the plugin works on,
  * 0 where it is not known. now: mono ns */
 bool contest_judge(struct contest *c, const struct rv_action *a, int64_t generation, int64_t now,
-                   struct contest_story *ret);
+                   struct contest_finding *ret);
 /* After a create, or an apply that made it: the object in the answer. */
 void contest_made(struct contest *c, const struct rv_action *a, struct rv_val object, int64_t generation, int64_t now);
 /* Whether the deletion of this object may count. Only then its managedFields are worth reading. */

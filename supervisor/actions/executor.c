@@ -257,7 +257,7 @@ void start_op(struct op *op) {
 
 /* Writes an event about the object that the plugin was reconciling, if the plugin has got that object. Otherwise a
  * plugin could have events written about any object. */
-void tell_key(struct op *op, const char *reason, const char *why) {
+void event_about_key(struct op *op, const char *reason, const char *why) {
     const struct executor_client *c = op->client;
     if (op->m.key.name.n == 0 || c == NULL || (c->knows != NULL && !c->knows(c->arg, op->m.key.ns, op->m.key.name)))
         return;
@@ -284,7 +284,7 @@ static void report_denied(struct op *op, const char *why) {
     rv_autofree char *logged_ns = rv_strdup(ns), *logged_name = rv_strdup(name);
     log_warn("action refused by policy", "plugin", op->plugin_name, "namespace", logged_ns, "name", logged_name,
              "reason", why);
-    tell_key(op, "ActionDenied", why);
+    event_about_key(op, "ActionDenied", why);
 }
 
 /* ---- the fair queue ------------------------------------------------------------------------------------- */

@@ -74,7 +74,7 @@ struct executor {
 void start_op(struct op *op);                          /* starts the work of its verb */
 void end_op(struct op *op, const struct rv_result *r); /* sends the result, exactly once, and frees the op */
 /* An event about the object that the plugin was at. */
-void tell_key(struct op *op, const char *reason, const char *why);
+void event_about_key(struct op *op, const char *reason, const char *why);
 
 /* object_op.c */
 void start_object_op(struct op *op);

@@ -282,7 +282,7 @@ static void end_undone(struct op *op, const char *text, int64_t wait_ms) {
                                    .retry_after_ms = wait_ms});
 }
 
-static void tell_undone(struct op *op, const struct undone_story *s, struct rv_buf *text) {
+static void report_undone(struct op *op, const struct undone_finding *s, struct rv_buf *text) {
     const struct rv_action *a = &op->m.a;
     rv_autofree char *ns = rv_strdup(a->ns), *name = rv_strdup(a->name), *resource = rv_strdup(a->resource),
                      *manager = rv_strdup(rv_buf_str(&s->manager)), *field = rv_strdup(rv_buf_str(&s->field));
@@ -299,13 +299,13 @@ static void tell_undone(struct op *op, const struct undone_story *s, struct rv_b
         "tool manage this object, too?",
         "plugin", op->plugin_name, "resource", resource, "namespace", ns, "name", name, "field", field, "manager",
         manager);
-    tell_key(op, "WriteUndone", rv_buf_cstr(text));
+    event_about_key(op, "WriteUndone", rv_buf_cstr(text));
 }
 
 static void on_looked(void *arg, const struct kube_response *r) {
     struct op *op = arg;
     rv_autobuf struct rv_buf mp = {0}, text = {0};
-    struct undone_story s = {0};
+    struct undone_finding s = {0};
     op->request = NULL;
     op->judged = true;
     bool read = r->code == 0 && read_with_managers(r->body, &mp);
@@ -314,14 +314,14 @@ static void on_looked(void *arg, const struct kube_response *r) {
         start_object_op(op);
         return;
     }
-    tell_undone(op, &s, &text);
+    report_undone(op, &s, &text);
     rv_buf_free(&s.manager);
     rv_buf_free(&s.field);
     end_undone(op, rv_buf_cstr(&text), s.pause_ms);
 }
 
 /* The text is the same each time, so that the events that plugins make of it are one. */
-static void tell_contest(struct op *op, const struct contest_story *s) {
+static void report_contest(struct op *op, const struct contest_finding *s) {
     const struct rv_action *a = &op->m.a;
     bool deletes = a->verb == RV_VERB_DELETE;
     struct rv_str drawn = deletes ? RV_STR("") : rv_path_str(body_of(op), "metadata.generateName"),
@@ -343,7 +343,7 @@ static void tell_contest(struct op *op, const struct contest_story *s) {
                          : "another manager deletes what is made, again and again: it is made more and more rarely. "
                            "Does another operator or tool manage this object, too?",
                  "plugin", op->plugin_name, "resource", resource, "namespace", ns, "name", name, "manager", manager);
-        tell_key(op, "WriteUndone", rv_buf_cstr(&text));
+        event_about_key(op, "WriteUndone", rv_buf_cstr(&text));
     }
     end_undone(op, rv_buf_cstr(&text), s->pause_ms);
 }
@@ -352,10 +352,10 @@ static void tell_contest(struct op *op, const struct contest_story *s) {
 static bool hold_back(struct op *op) {
     const struct rv_action *a = &op->m.a;
     int64_t wait_ms = 0;
-    struct contest_story story;
+    struct contest_finding finding;
     if (op->judged || op->client == NULL) return false;
-    if (contest_judge(op->x->contest, a, generation_of(op), clock_monotonic(), &story)) {
-        tell_contest(op, &story);
+    if (contest_judge(op->x->contest, a, generation_of(op), clock_monotonic(), &finding)) {
+        report_contest(op, &finding);
         return true;
     }
     enum undone_verdict v = undone_judge(op->x->undone, a, generation_of(op), clock_monotonic(), &wait_ms);

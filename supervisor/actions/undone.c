@@ -6,6 +6,7 @@
 #include "ipc/base/backoff.h"
 #include "ipc/base/hash.h"
 #include "rayvisor/k8s.h"
+#include "supervisor/actions/own_manager.h"
 
 #define SECOND INT64_C(1000000000)
 enum { PLACES = 1024, SUSPECT = 3, WINDOW_S = 60, FIRST_PAUSE_S = 10, LONGEST_PAUSE_S = 600, DEPTH_MAX = 16 };
@@ -40,14 +41,13 @@ struct undone *undone_free(struct undone *u) {
 
 static uint64_t hash_text(struct rv_str s) { return hash64_texts(&s, 1); }
 
-static uint64_t mix(uint64_t h, uint64_t v) { return (h ^ v) * UINT64_C(1099511628211); }
-
 /* Without what a write says of the object that it was made for, which differs each time. */
 static uint64_t hash_body(struct rv_val body) {
     uint64_t h = 0; /* a sum: the order of keys says nothing */
     for (struct rv_iter it = rv_iter(body); rv_iter_next(&it);) {
         if (rv_str_is(it.key, "resourceVersion") || rv_str_is(it.key, "uid")) continue;
-        h += mix(hash_text(it.key), rv_str_is(it.key, "metadata") ? hash_body(it.val) : rv_val_hash(it.val).lo);
+        h += hash64_number(hash_text(it.key),
+                           rv_str_is(it.key, "metadata") ? hash_body(it.val) : rv_val_hash(it.val).lo);
     }
     return h;
 }
@@ -58,8 +58,8 @@ static uint64_t hash_object(const struct rv_action *a) {
 }
 
 static uint64_t hash_of(const struct rv_action *a) {
-    uint64_t h = mix(hash_object(a), hash_text(a->subresource));
-    h = mix(h, hash_body((struct rv_val){a->body.p, a->body.n}));
+    uint64_t h = hash64_number(hash_object(a), hash_text(a->subresource));
+    h = hash64_number(h, hash_body((struct rv_val){a->body.p, a->body.n}));
     return h != 0 ? h : 1;
 }
 
@@ -121,8 +121,6 @@ struct path {
     size_t n;
 };
 
-static bool is_ours(struct rv_str manager) { return rv_str_starts(manager, "rayvisor"); }
-
 /* Does the entry say that its manager has set what is there, or something below it or around it? */
 static bool owns(struct rv_val entry, const struct path *p) {
     struct rv_val at = rv_val_get(entry, "fieldsV1");
@@ -160,18 +158,18 @@ static bool find_manager(struct rv_val object, const struct path *p, int64_t sin
         struct rv_str manager = rv_path_str(it.val, "manager");
         int64_t at = 0;
         if (owns(it.val, p)) {
-            if (!is_ours(manager)) return *ret = manager, true;
+            if (!is_own_manager(manager)) return *ret = manager, true;
             ours = true;
         }
         (void)rv_time_parse(rv_path_str(it.val, "time"), &at);
-        if (is_ours(manager) || at < newest || at < since) continue;
+        if (is_own_manager(manager) || at < newest || at < since) continue;
         newest = at;
         *ret = manager;
     }
     return !ours && newest != 0;
 }
 
-static void tell_path(const struct path *p, struct rv_buf *out) {
+static void write_path(const struct path *p, struct rv_buf *out) {
     for (size_t i = 0; i < p->n; i++) {
         bool plain = memchr(p->keys[i].p, '.', p->keys[i].n) == NULL && memchr(p->keys[i].p, '/', p->keys[i].n) == NULL;
         rv_buf_addf(out, plain ? "%s" RV_STR_FMT : "%.0s[" RV_STR_FMT "]", i == 0 ? "" : ".", RV_STR_ARG(p->keys[i]));
@@ -179,7 +177,7 @@ static void tell_path(const struct path *p, struct rv_buf *out) {
 }
 
 bool undone_look(struct undone *u, const struct rv_action *a, struct rv_val object, int64_t now,
-                 struct undone_story *ret) {
+                 struct undone_finding *ret) {
     struct write *w = find(u, hash_of(a), now);
     struct path p = {.n = 0};
     struct rv_str manager;
@@ -194,7 +192,7 @@ bool undone_look(struct undone *u, const struct rv_action *a, struct rv_val obje
     ret->first = w->pauses++ == 0;
     ret->pause_ms = backoff_pause(pauses, w->pauses, 0) * 1000;
     rv_buf_add_str(&ret->manager, manager);
-    tell_path(&p, &ret->field);
+    write_path(&p, &ret->field);
     w->until = now + ret->pause_ms * 1000000;
     return true;
 }

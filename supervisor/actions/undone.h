@@ -23,7 +23,7 @@ enum undone_verdict {
 enum undone_verdict undone_judge(struct undone *u, const struct rv_action *a, int64_t generation, int64_t now,
                                  int64_t *ret_wait_ms);
 
-struct undone_story {
+struct undone_finding {
     bool first;                   /* it has not been told yet */
     int64_t pause_ms;             /* until it is tried again */
     struct rv_buf manager, field; /* whose value stands there ("" nobody says so), and where; the caller frees both */
@@ -31,7 +31,7 @@ struct undone_story {
 /* The object as it is before the write, with its managedFields. True: the write was undone again, and is not sent now.
  */
 bool undone_look(struct undone *u, const struct rv_action *a, struct rv_val object, int64_t now,
-                 struct undone_story *ret);
+                 struct undone_finding *ret);
 /* After a write: the object in the answer. */
 void undone_written(struct undone *u, const struct rv_action *a, struct rv_val object, int64_t generation, int64_t now,
                     int64_t wall);

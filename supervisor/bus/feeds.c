@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "rayvisor/k8s.h"
-#include "supervisor/trouble.h"
+#include "supervisor/failure_log.h"
 
 enum { NEEDED_MISSING_MAX_MS = 10000 }; /* a plugin waits for it: it is looked for more often */
 
@@ -25,7 +25,7 @@ struct feed {
 struct feeds {
     struct supervisor *s;
     struct feed *list;
-    struct trouble *trouble; /* watches that do not work */
+    struct failure_log *failures; /* watches that do not work */
     void (*on_synced)(void *arg);
     void *arg;
 };
@@ -57,12 +57,12 @@ static bool some_broken(void *arg) {
 struct feeds *feeds_new(struct supervisor *s) {
     struct feeds *f = rv_alloc(sizeof *f);
     f->s = s;
-    f->trouble = trouble_new(&(struct trouble_opts){.loop = s->loop,
-                                                    .begins = "watches broke and are begun again",
-                                                    .lasts = "watches still break",
-                                                    .over = "all watches work again",
-                                                    .persists = some_broken,
-                                                    .arg = f});
+    f->failures = failure_log_new(&(struct failure_log_opts){.loop = s->loop,
+                                                             .begins = "watches broke and are begun again",
+                                                             .lasts = "watches still break",
+                                                             .over = "all watches work again",
+                                                             .persists = some_broken,
+                                                             .arg = f});
     return f;
 }
 
@@ -90,7 +90,7 @@ static void on_state(void *arg, enum kube_watch_state state, const char *why) {
                               : absent                 ? RV_LOG_INFO
                               : why[0] != 0 && !broken ? RV_LOG_WARN
                                                        : RV_LOG_DEBUG;
-    if (broken) trouble_report(feed->feeds->trouble, rv_str(feed->resource), rv_str(why));
+    if (broken) failure_log_report(feed->feeds->failures, rv_str(feed->resource), rv_str(why));
     log_write(level, "watch state", "resource", feed->resource, "namespace", feed->ns, "state", state_names[state],
               "reason", feed->why[0] != 0 ? feed->why : NULL, NULL);
     if (!was && absent && feed->feeds->on_synced != NULL) feed->feeds->on_synced(feed->feeds->arg);
@@ -255,7 +255,7 @@ struct feeds *feeds_free(struct feeds *f) {
         next = feed->next;
         feed_free(feed);
     }
-    trouble_free(f->trouble);
+    failure_log_free(f->failures);
     free(f);
     return NULL;
 }

@@ -189,7 +189,7 @@ static int no_manifest(const struct schema_reader *r, const struct config *c, co
 }
 
 static int fill_patterns(const struct schema_reader *r, struct config_plugin *p) {
-    struct rv_str *list = rv_arena_alloc(r->doc->arena, (p->http.n + 1) * sizeof *list);
+    struct rv_str *list = rv_arena_alloc(r->doc->arena, p->http.n * sizeof *list);
     const struct yaml_pos *given = yaml_pos_get(p->node, "http");
     for (size_t i = 0; i < p->http.n; i++) {
         struct rv_error e = {0};
@@ -237,7 +237,7 @@ static int resolve_plugin(const struct schema_reader *r, struct config *c, const
 
 static int read_plugins(const struct schema_reader *r, struct config *c, const struct config_env *env,
                         struct yaml_pos *list) {
-    c->plugins = rv_alloc_array((list != NULL ? list->n : 0) + 1, sizeof *c->plugins);
+    c->plugins = rv_alloc_array(list != NULL ? list->n : 0, sizeof *c->plugins);
     for (struct yaml_pos *n = list != NULL ? list->kids : NULL; n != NULL; n = n->next) {
         struct config_plugin *p = &c->plugins[c->plugin_n++];
         *p = (struct config_plugin){.enabled = true,

@@ -17,7 +17,7 @@ bool grants_own_name(const struct config_env *env, struct rv_str plugin) {
 
 static void grant_all(const struct schema_reader *r, struct config_plugin *p) {
     p->all_grants = true;
-    p->grants = rv_arena_alloc(r->doc->arena, (p->manifest->write_n + 1) * sizeof *p->grants);
+    p->grants = rv_arena_alloc(r->doc->arena, p->manifest->write_n * sizeof *p->grants);
     for (size_t i = 0; i < p->manifest->write_n; i++) /* the needs of a feature that is off are not granted */
         if (manifest_when(&p->manifest->writes[i].when, &p->settings)) p->grants[p->grant_n++] = p->manifest->writes[i];
     if (!p->http.given) p->http = p->manifest->http;
@@ -52,7 +52,7 @@ static struct read find_read(const struct schema_reader *r, const struct config 
     size_t most = 0;
     for (size_t i = 0; i < p->grant_n; i++)
         if (grants_read_of(&p->grants[i], k)) most += p->grants[i].namespaces.n;
-    found.in.list = rv_arena_alloc(r->doc->arena, (most + 1) * sizeof *found.in.list);
+    found.in.list = rv_arena_alloc(r->doc->arena, most * sizeof *found.in.list);
     for (size_t i = 0; i < p->grant_n; i++) {
         const struct schema_texts *in = &p->grants[i].namespaces;
         if (!grants_read_of(&p->grants[i], k)) continue;

@@ -196,7 +196,7 @@ static int check_verb(const struct schema_reader *r, const struct yaml_pos *at, 
 static int read_writes(const struct schema_reader *r, const struct yaml_pos *list, const char *what,
                        const struct schema_key *keys, struct manifest_write **ret, size_t *ret_n) {
     size_t n = 0;
-    *ret = rv_arena_alloc(r->doc->arena, ((list != NULL ? list->n : 0) + 1) * sizeof **ret);
+    *ret = rv_arena_alloc(r->doc->arena, (list != NULL ? list->n : 0) * sizeof **ret);
     for (struct yaml_pos *k = list != NULL ? list->kids : NULL; k != NULL; k = k->next, n++) {
         char name[64];
         snprintf(name, sizeof name, "%s[%zu]", what, n);
@@ -223,7 +223,7 @@ int manifest_read_secrets(const struct schema_reader *r, const struct yaml_pos *
                            "secrets is %s; accepted is a list that says which Secrets may be credentials, such as "
                            "[{names: [\"*\"], keys: [auth_token], namespaces: [team-a]}]",
                            yaml_kind_name(list->kind));
-    *ret = rv_arena_alloc(r->doc->arena, ((list != NULL ? list->n : 0) + 1) * sizeof **ret);
+    *ret = rv_arena_alloc(r->doc->arena, (list != NULL ? list->n : 0) * sizeof **ret);
     *ret_n = 0;
     for (struct yaml_pos *k = list != NULL ? list->kids : NULL; k != NULL; k = k->next) {
         char name[32];
@@ -235,7 +235,7 @@ int manifest_read_secrets(const struct schema_reader *r, const struct yaml_pos *
 }
 
 static int read_expectations(const struct schema_reader *r, struct manifest *m, const struct yaml_pos *list) {
-    m->expects = rv_arena_alloc(m->doc.arena, ((list != NULL ? list->n : 0) + 1) * sizeof *m->expects);
+    m->expects = rv_arena_alloc(m->doc.arena, (list != NULL ? list->n : 0) * sizeof *m->expects);
     for (struct yaml_pos *k = list != NULL ? list->kids : NULL; k != NULL; k = k->next) {
         int code = schema_read(r, k, "expects[]", expect_keys, &m->expects[m->expect_n++]);
         if (code != 0) return code;
@@ -269,7 +269,7 @@ static int check_default(const struct schema_reader *r, const struct manifest_se
 }
 
 static int read_settings(const struct schema_reader *r, struct manifest *m, const struct yaml_pos *list) {
-    m->settings = rv_arena_alloc(m->doc.arena, ((list != NULL ? list->n : 0) + 1) * sizeof *m->settings);
+    m->settings = rv_arena_alloc(m->doc.arena, (list != NULL ? list->n : 0) * sizeof *m->settings);
     for (struct yaml_pos *k = list != NULL ? list->kids : NULL; k != NULL; k = k->next) {
         struct manifest_setting *s = &m->settings[m->setting_n++];
         s->min = INT64_MIN;
@@ -405,7 +405,7 @@ static bool help_ok(struct rv_str s) {
 }
 
 static int read_metric_help(const struct schema_reader *r, struct manifest *m, const struct yaml_pos *map) {
-    m->metric_help = rv_arena_alloc(m->doc.arena, ((map != NULL ? map->n : 0) + 1) * sizeof *m->metric_help);
+    m->metric_help = rv_arena_alloc(m->doc.arena, (map != NULL ? map->n : 0) * sizeof *m->metric_help);
     for (struct yaml_pos *k = map != NULL ? map->kids : NULL; k != NULL; k = k->next) {
         if (k->kind != YAML_POS_SCALAR || !help_ok(k->text))
             return schema_fail(r, k, "metricHelp." RV_STR_FMT " is not one line of text without a backslash",

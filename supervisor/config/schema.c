@@ -59,7 +59,7 @@ static int read_choice(const struct schema_reader *r, const struct yaml_pos *n, 
 static int read_texts(const struct schema_reader *r, const struct yaml_pos *n, const struct schema_key *s,
                       struct schema_texts *to) {
     if (n->kind != YAML_POS_LIST) return type_error(r, n, s, "a list of texts such as [a, b]");
-    to->list = rv_arena_alloc(r->doc->arena, (n->n + 1) * sizeof *to->list);
+    to->list = rv_arena_alloc(r->doc->arena, n->n * sizeof *to->list);
     to->n = 0;
     to->given = true;
     for (const struct yaml_pos *k = n->kids; k != NULL; k = k->next) {

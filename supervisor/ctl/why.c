@@ -123,7 +123,7 @@ static void below_cron(struct why *w, struct why_node *n, struct rv_val object) 
     const struct api_what what = {.api_version = RAY,
                                   .resource = ctl_kinds[CTL_RAYJOB].resource,
                                   .ns = w->ns,
-                                  .labels = label(w, "ray.io/cronjob-name", n->name)};
+                                  .labels = label(w, RC_LABEL_CRONJOB, n->name)};
     if (api_list(w->api, &what, &jobs, &err) != 0) return;
     for (size_t i = 0; i < jobs.n; i++) {
         struct rv_str phase = rv_path_str(jobs.items[i], "status.jobDeploymentStatus");

@@ -102,7 +102,7 @@ void why_add_pods(struct why *w, struct why_node *above, const char *labels) {
         n->say = (struct say){.state = SAY_RESTS, .text = rv_arena_str(w->c->arena, rv_str(err.text))};
         return;
     }
-    struct pod *pods = rv_arena_alloc(w->c->arena, (list.n + 1) * sizeof *pods);
+    struct pod *pods = rv_arena_alloc(w->c->arena, list.n * sizeof *pods);
     for (size_t i = 0; i < list.n; i++) {
         struct rv_val v = list.items[i];
         pods[i] = (struct pod){.value = v,

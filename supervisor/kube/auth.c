@@ -132,16 +132,16 @@ static struct rv_bytes content(const struct kept *k) { return k->now.n != 0 ? rv
 static bool read_again(struct kept *k) {
     static const char begin[] = "-----BEGIN ";
     struct rv_buf b = {0};
-    bool news = k->path != NULL && file_read(k->path, PEM_MAX, &b, NULL) == 0 && b.n != 0 &&
-                memmem(b.p, b.n, begin, sizeof begin - 1) != NULL &&
-                !(b.n == content(k).n && memcmp(b.p, content(k).p, b.n) == 0);
-    if (news) {
+    bool changed = k->path != NULL && file_read(k->path, PEM_MAX, &b, NULL) == 0 && b.n != 0 &&
+                   memmem(b.p, b.n, begin, sizeof begin - 1) != NULL &&
+                   !(b.n == content(k).n && memcmp(b.p, content(k).p, b.n) == 0);
+    if (changed) {
         wipe(&k->now);
         k->now = b;
     } else {
         wipe(&b);
     }
-    return news;
+    return changed;
 }
 
 static void check_files(struct kube_auth *a, int64_t now) {

@@ -23,7 +23,7 @@ struct lease {
     /* about our own requests */
     /* `renewed_at`: when the request that renewed the Lease was sent. */
     int64_t asked_at, renewed_at, renewed_wall;
-    bool held, ended, had_holder, troubled;
+    bool held, ended, had_holder, failing;
     void (*released)(void *arg);
     void *released_arg;
 };
@@ -106,10 +106,10 @@ static bool is_free(const struct lease *l) {
 
 static void request_lease(struct lease *l);
 
-static void report_trouble(struct lease *l, const char *verb, const struct kube_response *r) {
-    if (r == NULL && !l->troubled) return;
-    l->troubled = r != NULL;
-    if (l->o.on_trouble != NULL) l->o.on_trouble(l->o.arg, verb, r);
+static void report_failure(struct lease *l, const char *verb, const struct kube_response *r) {
+    if (r == NULL && !l->failing) return;
+    l->failing = r != NULL;
+    if (l->o.on_failure != NULL) l->o.on_failure(l->o.arg, verb, r);
 }
 
 static void on_written(void *arg, const struct kube_response *r) {
@@ -123,14 +123,14 @@ static void on_written(void *arg, const struct kube_response *r) {
         l->held = true;
         loop_timer_arm(l->deadline, l->o.renew_ms);
         later(l);
-        report_trouble(l, NULL, NULL);
+        report_failure(l, NULL, NULL);
         if (won) l->o.on_change(l->o.arg, LEASE_WON);
     } else if (r->code == RV_E_CONFLICT || r->code == RV_E_EXISTS || r->code == RV_E_NOT_FOUND) {
         rv_str_store(&l->version,
                      RV_STR("")); /* another instance was faster, or the Lease was deleted: read it again */
         loop_timer_arm(l->tick, SOON_MS);
     } else {
-        report_trouble(l, l->version[0] != 0 ? "patch" : "create", r);
+        report_failure(l, l->version[0] != 0 ? "patch" : "create", r);
         later(l);
     }
 }
@@ -192,7 +192,7 @@ static void on_read(void *arg, const struct kube_response *r) {
         return;
     }
     if (r->code != 0 || !observe(l, r->body)) {
-        report_trouble(l, "get", r);
+        report_failure(l, "get", r);
         later(l);
         return;
     }
@@ -201,7 +201,7 @@ static void on_read(void *arg, const struct kube_response *r) {
     } else if (mine(l) || is_free(l)) {
         renew(l);
     } else {
-        report_trouble(l, NULL, NULL);
+        report_failure(l, NULL, NULL);
         later(l);
     }
 }

@@ -21,7 +21,7 @@ struct lease_opts {
     void (*on_change)(void *arg, enum lease_change c);
     /* Called for each answer that did not help. `verb` is "get", "create" or "patch". It is called with NULL, NULL when
      * an answer helps again. */
-    void (*on_trouble)(void *arg, const char *verb, const struct kube_response *r);
+    void (*on_failure)(void *arg, const char *verb, const struct kube_response *r);
     void *arg;
 };
 struct lease;

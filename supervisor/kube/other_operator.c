@@ -30,7 +30,7 @@ struct other_operator {
     enum other_operator_state state;
     char *holder, *ns; /* of the last one that was active */
     unsigned failed;
-    bool troubled;
+    bool failing;
     bool partial; /* this look was refused somewhere */
 };
 
@@ -111,28 +111,28 @@ static void judge(struct other_operator *w) {
     if (w->state != before) w->o.on_change(w->o.arg);
 }
 
-/* ---- looking -------------------------------------------------------------------------------------------- */
+/* ---- requests ------------------------------------------------------------------------------------------- */
 
-static void look(struct other_operator *w);
+static void request_leases(struct other_operator *w);
 
 static void later(struct other_operator *w) {
     w->at = 0;
     loop_timer_arm(w->tick, w->state == OTHER_OPERATOR_ACTIVE ? w->o.active_pause_ms : w->o.pause_ms);
 }
 
-static void tell_trouble(struct other_operator *w, const struct kube_response *r) {
-    if (r == NULL && !w->troubled) return;
-    w->troubled = r != NULL;
-    w->o.on_trouble(w->o.arg, r);
+static void report_failure(struct other_operator *w, const struct kube_response *r) {
+    if (r == NULL && !w->failing) return;
+    w->failing = r != NULL;
+    w->o.on_failure(w->o.arg, r);
 }
 
-static void look_in_the_next(struct other_operator *w) {
+static void request_next_leases(struct other_operator *w) {
     if (!w->everywhere && ++w->at < w->n) {
-        look(w);
+        request_leases(w);
         return;
     }
     w->failed = 0;
-    if (!w->partial) tell_trouble(w, NULL);
+    if (!w->partial) report_failure(w, NULL);
     w->partial = false;
     judge(w);
     later(w);
@@ -143,21 +143,21 @@ static void on_refused(struct other_operator *w, const struct kube_response *r) 
     if (w->everywhere) {
         w->everywhere = false;
         w->at = 0;
-        look(w);
+        request_leases(w);
         return;
     }
     for (size_t i = 0; i < w->seen_n; i++)
         if (strcmp(w->seen[i].ns, w->namespaces[w->at]) == 0) w->seen[i].listed = true;
     w->partial = true;
-    tell_trouble(w, r);
-    look_in_the_next(w);
+    report_failure(w, r);
+    request_next_leases(w);
 }
 
 /* Whoever cannot look for long does not wait for ever: nothing is known of another one. What was seen active stays so.
  */
 static void on_failed(struct other_operator *w, const struct kube_response *r) {
     w->failed++;
-    tell_trouble(w, r);
+    report_failure(w, r);
     if (w->state == OTHER_OPERATOR_UNKNOWN && w->failed >= TRIES) {
         w->state = OTHER_OPERATOR_NONE;
         w->o.on_change(w->o.arg);
@@ -184,11 +184,11 @@ static void on_list(void *arg, const struct kube_response *r) {
     }
     for (struct rv_iter it = rv_iter(rv_val_get((struct rv_val){mp.p, mp.n}, "items")); rv_iter_next(&it);)
         observe(w, it.val);
-    look_in_the_next(w);
+    request_next_leases(w);
 }
 
 /* resourceVersion 0: what the API server has at hand will do. */
-static void look(struct other_operator *w) {
+static void request_leases(struct other_operator *w) {
     rv_autobuf struct rv_buf field = {0};
     rv_buf_addf(&field, "metadata.name=%s", w->lease);
     rv_autofree char *path = kube_path(
@@ -203,7 +203,7 @@ static void look(struct other_operator *w) {
 
 static void on_tick(void *arg) {
     struct other_operator *w = arg;
-    if (w->request == NULL) look(w);
+    if (w->request == NULL) request_leases(w);
 }
 
 /* ---- life ----------------------------------------------------------------------------------------------- */

@@ -22,7 +22,7 @@ struct other_operator_opts {
     int64_t pause_ms, active_pause_ms; /* between two looks, and while one is active */
     void (*on_change)(void *arg);      /* of the state */
     /* Each look that did not tell all; NULL: one did, after some that did not. */
-    void (*on_trouble)(void *arg, const struct kube_response *r);
+    void (*on_failure)(void *arg, const struct kube_response *r);
     void *arg;
 };
 struct other_operator;

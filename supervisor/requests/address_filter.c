@@ -41,7 +41,7 @@ void address_filter_init(struct address_filter *f, const char *api_server, struc
 
 void address_filter_allow(struct address_filter *f, const struct address_range *ranges, size_t n) {
     free(f->allowed);
-    f->allowed = rv_alloc_array(n + 1, sizeof *ranges);
+    f->allowed = rv_alloc_array(n, sizeof *ranges);
     if (n != 0) memcpy(f->allowed, ranges, n * sizeof *ranges);
     f->allowed_n = n;
 }

@@ -166,7 +166,7 @@ static void read_trailers(CURL *easy, struct rv_buf *out) {
     trailers_free(&t);
 }
 
-static void finish(struct exchange *x, CURLcode result) {
+static void end_exchange(struct exchange *x, CURLcode result) {
     long status = 0;
     curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
     struct http_answer a = {.status = (unsigned)status};
@@ -218,7 +218,7 @@ static void on_deadline(void *arg) {
 static void on_refused(void *arg) {
     struct exchange *x = arg;
     x->refused = true;
-    finish(x, CURLE_OK);
+    end_exchange(x, CURLE_OK);
 }
 
 static void on_name(void *arg, const char *why) {
@@ -251,7 +251,7 @@ static void on_transfer_end(void *arg, CURL *easy, CURLcode result) {
     if (x->unresolved && !x->resolved)
         wait_for_name(x);
     else
-        finish(x, result);
+        end_exchange(x, result);
 }
 
 static void on_api_name(void *arg, const char *why) {

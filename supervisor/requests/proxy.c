@@ -148,7 +148,7 @@ static bool parse(struct rv_str url, struct target *t) {
 
 static void start_queued(struct http_proxy *p);
 
-static void finish(struct call *c, const struct http_answer *a) {
+static void end_call(struct call *c, const struct http_answer *a) {
     struct http_proxy *p = c->owner;
     uint32_t *silent = &p->silent[c->whom % SILENT];
     if (c->running && a->code == RV_E_TIMEOUT)
@@ -207,7 +207,7 @@ static void on_answer(void *arg, const struct kube_response *r) {
         a.json = true;
         a.body = rv_buf_bytes(&mp);
     }
-    finish(c, &a);
+    end_call(c, &a);
 }
 
 static bool on_admit(void *arg, size_t n) {
@@ -252,10 +252,10 @@ static void on_pods(void *arg, const struct kube_response *r) {
             rv_str_is(rv_path_str(it.val, "status.phase"), "Running"))
             name = rv_path_str(it.val, "metadata.name");
     if (code != 0)
-        finish(c, &(struct http_answer){.code = code, .message = r->message});
+        end_call(c, &(struct http_answer){.code = code, .message = r->message});
     else if (name.n == 0)
-        finish(c, &(struct http_answer){.code = RV_E_UNAVAILABLE,
-                                        .message = RV_STR("no running pod of the namespace has this address")});
+        end_call(c, &(struct http_answer){.code = RV_E_UNAVAILABLE,
+                                          .message = RV_STR("no running pod of the namespace has this address")});
     else {
         pod_names_put(&c->owner->pods, rv_buf_str(&c->ns), rv_str(c->host), name);
         send_to(c, "pods", name);
@@ -316,7 +316,7 @@ static void on_deadline(void *arg) {
     rv_autobuf struct rv_buf text = {0};
     rv_buf_addf(&text, "not sent: %zu requests through the API server get no answer (waited %u ms)",
                 c->owner->running_n, c->timeout_ms);
-    finish(c, &(struct http_answer){.code = RV_E_TIMEOUT, .message = rv_buf_str(&text)});
+    end_call(c, &(struct http_answer){.code = RV_E_TIMEOUT, .message = rv_buf_str(&text)});
 }
 
 static void enqueue(struct call *c) {

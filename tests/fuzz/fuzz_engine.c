@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { IN_FLIGHT = 3, SETTLE_TICKS = 10000 };
 
-struct world {
+struct fixture {
     struct engine *engine;
     struct engine_time now;
     uint64_t seq, last_id, rev;
@@ -21,7 +21,7 @@ struct world {
 };
 
 static void on_send(void *arg, struct msg *m) {
-    struct world *w = arg;
+    struct fixture *w = arg;
     rv_autobuf struct rv_buf header = {0}, body = {0};
     struct msg again;
     m->seq = ++w->seq;
@@ -75,7 +75,7 @@ static void object_value(struct rv_buf *b, struct rv_str owner) {
     rv_mp_bool(b, true);
 }
 
-static void answer(struct world *w, uint64_t back, struct msg *m) {
+static void answer(struct fixture *w, uint64_t back, struct msg *m) {
     uint64_t bit = back % 8;
     if (w->last_id <= bit) return;
     for (size_t i = 0; i < RV_ARRAY_LEN(w->open); i++) w->open[i] &= ~(UINT64_C(1) << bit);
@@ -83,7 +83,7 @@ static void answer(struct world *w, uint64_t back, struct msg *m) {
     m->result.r = (struct rv_result){.size = sizeof m->result.r, .code = back % 3 == 0 ? RV_E_DENIED : 0};
 }
 
-static void step(struct world *w, uint8_t what, uint8_t which, uint8_t number) {
+static void step(struct fixture *w, uint8_t what, uint8_t which, uint8_t number) {
     static const unsigned types[] = {
         MSG_OBJECT,   MSG_OBJECT,   MSG_OBJECT, MSG_DELETED, MSG_RESULT,     MSG_RESULT, MSG_WELCOME, MSG_SNAP_BEGIN,
         MSG_SNAP_END, MSG_SETTINGS, MSG_PING,   MSG_EXPLAIN, MSG_QUARANTINE, MSG_DRAIN,  MSG_REFUSE,  99};
@@ -125,7 +125,7 @@ static void step(struct world *w, uint8_t what, uint8_t which, uint8_t number) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const uint8_t token[32] = {0};
-    struct world w = {.now = {1, 1}};
+    struct fixture w = {.now = {1, 1}};
     w.engine = engine_new(&(struct engine_opts){.plugin = &fuzz_plugin, .send = on_send, .arg = &w});
     engine_start(w.engine, w.now, (struct rv_bytes){token, sizeof token}, 1);
     for (size_t i = 0; i + 3 <= size && i < 3000; i += 3) step(&w, data[i], data[i + 1], data[i + 2]);

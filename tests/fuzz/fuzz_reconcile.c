@@ -26,7 +26,7 @@ enum {
 
 /* ---- input ------------------------------------------------------------------------------------------------------ */
 
-struct world {
+struct fixture {
     const uint8_t *at, *end;
     struct rv_fakeapi *api;
     struct rv_fakehost *host;
@@ -34,8 +34,8 @@ struct world {
     uint8_t refused; /* this verb is, with that code */
 };
 
-static uint8_t next(struct world *w) { return w->at < w->end ? *w->at++ : 0; }
-static bool more(const struct world *w) { return w->at < w->end; }
+static uint8_t next(struct fixture *w) { return w->at < w->end ? *w->at++ : 0; }
+static bool more(const struct fixture *w) { return w->at < w->end; }
 
 /* Single quotes stand for double ones. */
 static struct rv_val json(struct rv_arena *a, const char *text) {
@@ -143,7 +143,7 @@ static const char *const answers[] = {
 
 /* ---- any value --------------------------------------------------------------------------------------------------- */
 
-static struct rv_node *any_value(struct world *w, struct rv_arena *a) {
+static struct rv_node *any_value(struct fixture *w, struct rv_arena *a) {
     static const char *const texts[] = {"",          "x",     "True",     "-1",         "999999999999999999999",
                                         "a/b.c/d",   "..",    "Ä\x7f",    "0 0 30 2 *", "@every 0s",
                                         "10Gi",      "1e400", "ray.io/x", "Recreate",   "2023-11-14T22:13:20Z",
@@ -174,7 +174,7 @@ static struct rv_node *any_value(struct world *w, struct rv_arena *a) {
 }
 
 /* Of a list: an entry twice, none, in another place, or very many of them. */
-static void change_list(struct world *w, struct rv_arena *a, struct rv_node *list, size_t i) {
+static void change_list(struct fixture *w, struct rv_arena *a, struct rv_node *list, size_t i) {
     struct rv_node *entry = rv_node_at(list, i);
     switch (next(w) % 5) {
     case 0:
@@ -198,7 +198,7 @@ static void change_list(struct world *w, struct rv_arena *a, struct rv_node *lis
 
 /* Of a map: another value, what stands beside it, itself in a list or a map, a key that nobody knows. A merge patch
  * takes away what is null. */
-static void change_map(struct world *w, struct rv_arena *a, struct rv_node *map, size_t i) {
+static void change_map(struct fixture *w, struct rv_arena *a, struct rv_node *map, size_t i) {
     struct rv_str key = {NULL, 0}, other = {NULL, 0};
     struct rv_node *value = NULL, *beside = NULL, *around;
     rv_node_entry(map, i, &key, &value);
@@ -228,7 +228,7 @@ static void change_map(struct world *w, struct rv_arena *a, struct rv_node *map,
 }
 
 /* Somewhere in the tree. */
-static void change(struct world *w, struct rv_arena *a, struct rv_node *n) {
+static void change(struct fixture *w, struct rv_arena *a, struct rv_node *n) {
     for (int depth = 0; depth < DEPTH; depth++) {
         size_t len = rv_node_len(n), i = len != 0 ? next(w) % len : 0;
         struct rv_node *child = NULL;
@@ -252,7 +252,7 @@ static void change(struct world *w, struct rv_arena *a, struct rv_node *n) {
 
 /* ---- steps ------------------------------------------------------------------------------------------------------- */
 
-static struct rv_fake_object *some_object(struct world *w) {
+static struct rv_fake_object *some_object(struct fixture *w) {
     size_t n = 0, pick = next(w);
     for (struct rv_fake_object *o = w->api->objects; o != NULL; o = o->next) n++;
     pick = n != 0 ? pick % n : 0;
@@ -261,12 +261,12 @@ static struct rv_fake_object *some_object(struct world *w) {
     return o;
 }
 
-static void patch(struct world *w, struct rv_fake_object *o, bool status, struct rv_val with) {
+static void patch(struct fixture *w, struct rv_fake_object *o, bool status, struct rv_val with) {
     if (o != NULL) (void)rv_fakeapi_patch(w->api, o, status, RV_STR(""), with);
 }
 
 /* Who it is stays. */
-static void change_object(struct world *w, struct rv_fake_object *o, bool status) {
+static void change_object(struct fixture *w, struct rv_fake_object *o, bool status) {
     static const char *const kept[] = {"name",      "namespace", "uid", "resourceVersion", "deletionTimestamp",
                                        "generation"};
     rv_autoarena struct rv_arena *a = rv_arena_new();
@@ -279,7 +279,7 @@ static void change_object(struct world *w, struct rv_fake_object *o, bool status
     if (changed.n <= LARGEST) patch(w, o, status, changed); /* the API server takes no more */
 }
 
-static void edit_cluster(struct world *w, struct rv_fake_object *o, const char *path) {
+static void edit_cluster(struct fixture *w, struct rv_fake_object *o, const char *path) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_node *root = rv_node_map(a), *at = rv_node_ensure_map(a, root, "spec");
     for (struct rv_str rest = rv_str(path); rest.n > 0;) {
@@ -294,7 +294,7 @@ static void edit_cluster(struct world *w, struct rv_fake_object *o, const char *
     patch(w, o, false, rv_node_freeze(a, root));
 }
 
-static void step(struct world *w, size_t kind) {
+static void step(struct fixture *w, size_t kind) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_fake_object *primary = rv_fakeapi_get(w->api, kinds[kind].resource, "c");
     uint8_t what = next(w);
@@ -338,14 +338,14 @@ static void step(struct world *w, size_t kind) {
 
 static int refuse(void *arg, const struct rv_action *a, struct rv_str *message) {
     static const int codes[] = {RV_E_FORBIDDEN, RV_E_EXISTS, RV_E_INVALID, RV_E_CONFLICT, RV_E_UNAVAILABLE};
-    const struct world *w = arg;
+    const struct fixture *w = arg;
     (void)message;
     return w->refused != 0 && a->verb == w->refused % 11 ? codes[w->refused % RV_ARRAY_LEN(codes)] : 0;
 }
 
 static void answer(void *arg, const struct rv_http_request *r, struct rv_fake_answer *out) {
     static const uint32_t codes[] = {200, 404, 500, 302};
-    struct world *w = arg;
+    struct fixture *w = arg;
     rv_autoarena struct rv_arena *a = rv_arena_new();
     uint8_t which = next(w);
     (void)r;
@@ -362,7 +362,7 @@ static void answer(void *arg, const struct rv_http_request *r, struct rv_fake_an
     }
 }
 
-static void settle(struct world *w) {
+static void settle(struct fixture *w) {
     uint64_t before = rv_fakehost_writes(w->host);
     for (int i = 0; i < ROUNDS && rv_fakehost_round(w->host); i++) {
         if (rv_fakehost_writes(w->host) - before > WRITES_A_STEP) abort();
@@ -371,7 +371,7 @@ static void settle(struct world *w) {
 }
 
 /* Minutes pass, and nothing happens. */
-static void check_rest(struct world *w) {
+static void check_rest(struct fixture *w) {
     w->refused = 0;
     w->at = w->end; /* servers give one answer only */
     for (int64_t time = 0, runs = 0, writes = 0; time < 2 * REST_MS; runs++) {
@@ -396,7 +396,7 @@ static size_t own_kind(void) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const uint8_t nothing[1] = {0};
-    struct world w = {.at = size != 0 ? data : nothing, .random = {7}};
+    struct fixture w = {.at = size != 0 ? data : nothing, .random = {7}};
     rv_autoarena struct rv_arena *a = rv_arena_new();
     const size_t kind = own_kind();
     struct rv_fake_object *o = NULL;

@@ -17,7 +17,7 @@ RAY = SDK + ["plugins/ray"]
 STORAGE = BASE + ["deploy/sandbox/storage.h", "deploy/sandbox/storage_internal.h"]
 # The supervisor from the bottom up.
 SHARED = PROTOCOL + ["supervisor/supervisor.h", "supervisor/config", "supervisor/kube", "supervisor/store"]
-BUS = SHARED + ["supervisor/trouble.h"]
+BUS = SHARED + ["supervisor/failure_log.h"]
 TRAIL = SHARED + ["supervisor/trail"]
 ACTIONS = BUS + ["supervisor/trail", "supervisor/bus", "supervisor/requests", "supervisor/leadership.h", "supervisor/twin"]
 PROC = ACTIONS + ["supervisor/actions", "supervisor/zoneinfo"]
@@ -49,11 +49,11 @@ ALLOWED = {
     "supervisor/clients.h": BASE,
     "supervisor/notify.c": BASE + ["supervisor/notify.h"],
     "supervisor/notify.h": BASE,
-    "supervisor/trouble.c": SHARED + ["supervisor/trouble.h"],
-    "supervisor/trouble.h": SHARED,
+    "supervisor/failure_log.c": SHARED + ["supervisor/failure_log.h"],
+    "supervisor/failure_log.h": SHARED,
     "supervisor/served.c": BASE + ["supervisor/served.h", "supervisor/config", "supervisor/kube"],
     "supervisor/served.h": BASE + ["supervisor/config", "supervisor/kube"],
-    "supervisor/leadership.c": SHARED + ["supervisor/leadership.h", "supervisor/trouble.h"],
+    "supervisor/leadership.c": SHARED + ["supervisor/leadership.h", "supervisor/failure_log.h"],
     "supervisor/leadership.h": SHARED,
     "supervisor/zoneinfo": BASE,
     "supervisor/trail": TRAIL,

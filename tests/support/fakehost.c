@@ -299,7 +299,7 @@ static int carry_out(struct rv_fakehost *h, struct request *r) {
 static const struct {
     bool done;
     int code;
-} troubles[] = {{false, RV_E_UNAVAILABLE}, {false, RV_E_TIMEOUT},   {false, RV_E_THROTTLED},
+} failures[] = {{false, RV_E_UNAVAILABLE}, {false, RV_E_TIMEOUT},   {false, RV_E_THROTTLED},
                 {false, RV_E_CONFLICT},    {false, RV_E_FORBIDDEN}, {false, RV_E_UNKNOWN},
                 {true, RV_E_UNAVAILABLE},  {true, RV_E_TIMEOUT},    {true, RV_E_UNKNOWN}};
 enum { LOSSY = 3 };
@@ -311,14 +311,14 @@ static int ignored(struct rv_fakehost *h, struct request *r) {
     return 0;
 }
 
-static void execute(struct rv_fakehost *h, struct request *r, uint32_t trouble) {
+static void execute(struct rv_fakehost *h, struct request *r, uint32_t failure_percent) {
     const struct rv_action *a = &r->m.action.a;
-    size_t which = rv_test_random_below(h->o.random, RV_ARRAY_LEN(troubles) - (h->o.lossy ? 0 : LOSSY));
-    bool fails = rv_test_random_chance(h->o.random, trouble) && a->verb != RV_VERB_EVENT;
+    size_t which = rv_test_random_below(h->o.random, RV_ARRAY_LEN(failures) - (h->o.lossy ? 0 : LOSSY));
+    bool fails = rv_test_random_chance(h->o.random, failure_percent) && a->verb != RV_VERB_EVENT;
     int refused = h->o.refuse != NULL ? h->o.refuse(h->o.arg, a, &r->message) : 0;
-    r->code = fails && !troubles[which].done ? troubles[which].code : refused != 0 ? refused : carry_out(h, r);
+    r->code = fails && !failures[which].done ? failures[which].code : refused != 0 ? refused : carry_out(h, r);
     if (r->code == RV_FAKE_IGNORED) r->code = ignored(h, r);
-    if (fails && r->code == 0) r->code = troubles[which].code;
+    if (fails && r->code == 0) r->code = failures[which].code;
     r->done = true;
     if (a->verb == RV_VERB_EVENT)
         note(h, "  event " RV_STR_FMT ": " RV_STR_FMT, RV_STR_ARG(r->m.action.event.reason),
@@ -329,7 +329,7 @@ static void execute(struct rv_fakehost *h, struct request *r, uint32_t trouble) 
     else
         note(h, "  verb %u " RV_STR_FMT "/" RV_STR_FMT " " RV_STR_FMT ": %s%s", a->verb, RV_STR_ARG(a->resource),
              RV_STR_ARG(a->subresource), RV_STR_ARG(a->name), r->code != 0 ? rv_error_name(r->code) : "done",
-             fails && troubles[which].done ? " (but done)" : "");
+             fails && failures[which].done ? " (but done)" : "");
 }
 
 /* Read your writes: the change of an answered write is delivered before its result. */
@@ -365,12 +365,13 @@ static void answer(struct rv_fakehost *h, struct request **at) {
     request_free(h, at);
 }
 
-bool rv_fakehost_serve(struct rv_fakehost *h, uint32_t trouble) {
+bool rv_fakehost_serve(struct rv_fakehost *h, uint32_t failure_percent) {
     struct request **at = &h->requests;
     if (*at == NULL) return false;
     for (uint32_t i = rv_test_random_below(h->o.random, (uint32_t)h->request_n); i > 0; i--) at = &(*at)->next;
-    if (!(*at)->done) execute(h, *at, trouble);
-    if (trouble == 0 || rv_test_random_chance(h->o.random, 70)) answer(h, at); /* otherwise the answer is late */
+    if (!(*at)->done) execute(h, *at, failure_percent);
+    if (failure_percent == 0 || rv_test_random_chance(h->o.random, 70))
+        answer(h, at); /* otherwise the answer is late */
     return true;
 }
 

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#define ANNOTATION_BEHAVIOUR "sandbox.rayvisor.io/behavior"
+
 struct rule {
     /* `left` is how many more pods it may take; -1 means any number. */
     int64_t id, left;
@@ -141,8 +143,7 @@ static void annotated(struct sim *m, struct sim_pod *p, struct rv_str text) {
 void sim_rules_claim(struct sim *m, struct sim_pod *p, struct rv_val pod) {
     struct rules *s = sim_pods_of(m)->rules;
     struct rv_val labels = rv_val_path(pod, "metadata.labels");
-    struct rv_str own =
-        rv_val_str(rv_val_get(rv_val_path(pod, "metadata.annotations"), "sandbox.rayvisor.io/behavior"));
+    struct rv_str own = rv_val_str(rv_val_get(rv_val_path(pod, "metadata.annotations"), ANNOTATION_BEHAVIOUR));
     if (own.n != 0) annotated(m, p, own);
     for (size_t i = 0; i < s->n; i++) {
         struct rule *r = &s->v[i];

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #define GROUP "gateway.networking.k8s.io"
-static const char CONTROLLER[] = "sandbox.rayvisor.io/gateway";
+#define CONTROLLER "sandbox.rayvisor.io/gateway"
 
 /* A route as the controller last saw it: what the data plane acts on. */
 struct seen_route {
@@ -179,7 +179,7 @@ static struct seen_route *seen_find(struct gateways *g, const struct sb_resource
     return r;
 }
 
-static void see(struct gateways *g, const struct sb_object *o) {
+static void remember_route(struct gateways *g, const struct sb_object *o) {
     struct seen_route *r = seen_find(g, o->resource, o->ns, o->name);
     if (r == NULL) {
         r = rv_alloc(sizeof *r);
@@ -204,7 +204,7 @@ static bool sync_route(void *arg, struct sb_object *o) {
     struct rv_node *tree = rv_node_from(a, o->value), *status = rv_node_ensure_map(a, tree, "status");
     struct rv_node *parents = rv_node_ensure_array(a, status, "parents");
     struct rv_str missing = missing_backend(m, a, o);
-    see(m->modules[SIM_GATEWAY], o);
+    remember_route(m->modules[SIM_GATEWAY], o);
     for (struct rv_iter it = rv_iter(rv_val_path(o->value, "spec.parentRefs")); rv_iter_next(&it);) {
         struct rv_str ns = rv_path_str(it.val, "namespace");
         struct sb_object *g = sb_get(m->storage, gateways, ns.n != 0 ? ns : o->ns, rv_path_str(it.val, "name"));
@@ -250,7 +250,7 @@ static void *gateway_make(struct sim *m, struct rv_error *err) {
     if (m->opts.gateway != 0 && e == 0)
         e = create(m, GROUP, "gatewayclasses",
                    "{'apiVersion':'" GROUP "/v1','kind':'GatewayClass','metadata':{'name':'sandbox'},'spec':"
-                   "{'controllerName':'sandbox.rayvisor.io/gateway'}}",
+                   "{'controllerName':'" CONTROLLER "'}}",
                    err);
     if (e == 0) return g;
     free(g);

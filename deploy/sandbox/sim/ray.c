@@ -61,7 +61,7 @@ static void node_update(struct ray_head *h, struct sb_object *o) {
         n->uid = rv_strdup(o->uid);
         n->cpu = cpu_of(rv_val_path(o->value, "spec.containers[0]"));
         n->head =
-            rv_str_is(rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), "ray.io/node-type")), "head");
+            rv_str_is(rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), SIM_LABEL_NODE_TYPE)), "head");
         while (*at != NULL) at = &(*at)->next;
         *at = n;
     }
@@ -83,7 +83,7 @@ static struct ray_head *head_get(struct sim *m, struct rv_str key, struct sb_obj
     h->m = m;
     h->entry.key = (struct rv_str){rv_strdup(key), key.n};
     h->ns = rv_strdup(o->ns);
-    h->cluster = rv_strdup(rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), "ray.io/cluster")));
+    h->cluster = rv_strdup(rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), SIM_LABEL_CLUSTER)));
     h->submitters.fn = ray_submitters_due;
     h->serve = serve_new(h);
     sim_map_put(&ray_of(m)->heads, &h->entry);
@@ -126,7 +126,7 @@ static void remember(struct ray_head *h, struct sb_object *o) {
 static void ray_change(struct sim *m, const struct sim_change *c) {
     if (c->o->resource != m->r.pods) return;
     struct rv_val labels = rv_val_path(c->o->value, "metadata.labels");
-    if (rv_val_str(rv_val_get(labels, "ray.io/cluster")).n == 0) return;
+    if (rv_val_str(rv_val_get(labels, SIM_LABEL_CLUSTER)).n == 0) return;
     rv_autobuf struct rv_buf b = {0};
     struct ray_head *h = head_get(m, ray_key(&b, c->o->ns, labels), c->o);
     if (c->type == SB_DELETED) {

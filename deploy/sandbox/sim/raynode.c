@@ -18,7 +18,7 @@ struct ray_node *ray_node_of(const struct ray_head *h, struct rv_str uid) {
 struct rv_str ray_key(struct rv_buf *b, struct rv_str ns, struct rv_val labels) {
     rv_buf_clear(b);
     rv_buf_addf(b, RV_STR_FMT "/" RV_STR_FMT, RV_STR_ARG(ns),
-                RV_STR_ARG(rv_val_str(rv_val_get(labels, "ray.io/cluster"))));
+                RV_STR_ARG(rv_val_str(rv_val_get(labels, SIM_LABEL_CLUSTER))));
     return rv_buf_str(b);
 }
 

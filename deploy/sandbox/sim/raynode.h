@@ -7,6 +7,10 @@
 #include "internal.h"
 #include "rayvisor/json.h"
 
+/* Labels of the pods of a Ray cluster. The sandbox includes nothing of the controllers (plugins/ray/fields.h). */
+#define SIM_LABEL_CLUSTER "ray.io/cluster"
+#define SIM_LABEL_NODE_TYPE "ray.io/node-type"
+
 struct ray_job {
     struct ray_job *next;
     char *id, *entrypoint;

@@ -73,7 +73,7 @@ struct search {
     bool found;
 };
 
-static bool look(void *arg, struct sb_object *pod) {
+static bool pod_uses_claim(void *arg, struct sb_object *pod) {
     struct search *s = arg;
     bool over = sim_is(pod->value, "status.phase", "Succeeded") || sim_is(pod->value, "status.phase", "Failed");
     s->found = !over && uses(pod->value, s->claim);
@@ -83,7 +83,7 @@ static bool look(void *arg, struct sb_object *pod) {
 /* Removes a claim that is being deleted and that no pod uses any more. */
 static void let_go(struct sim *m, struct sb_object *claim) {
     struct search s = {claim->name, false};
-    sb_each(m->storage, m->r.pods, claim->ns, look, &s);
+    sb_each(m->storage, m->r.pods, claim->ns, pod_uses_claim, &s);
     if (s.found) return;
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_node *tree = rv_node_from(a, claim->value), *list = rv_node_path(tree, "metadata.finalizers");

@@ -211,7 +211,7 @@ static void follow(struct program *p, struct rv_error *err) {
 /* ---- the whole
  * ---------------------------------------------------------------------------------------------------------- */
 
-static int finish(struct program *p, enum job job, struct rv_buf *message) {
+static int report_end(struct program *p, enum job job, struct rv_buf *message) {
     static const struct {
         const char *text;
         int status;
@@ -238,7 +238,7 @@ static int watch(struct program *p) {
             log_line("Ray no longer knows the job: its head was restarted, or the job was deleted", "");
             return EXIT_LOST;
         }
-        if (job > JOB_ACTIVE && (whole || ++tries > LAST_TRIES)) return finish(p, job, &message);
+        if (job > JOB_ACTIVE && (whole || ++tries > LAST_TRIES)) return report_end(p, job, &message);
         p->failures++;
         if (!whole && err.text[0] != 0) log_line("the log broke off, going on: ", err.text);
         wait_a_little(p);

@@ -1,59 +1,59 @@
-/* test_controller.c - stories of one cluster: each is what a user would see, and what must not happen meanwhile. */
+/* test_controller.c - histories of one cluster: each is what a user would see, and what must not happen meanwhile. */
 #include "plugins/autoscaler/round.h"
-#include "tests/unit/autoscaler/world.h"
+#include "tests/unit/autoscaler/fixture.h"
 #include "tests/unit/sdk/suite.h"
 
 #include <stdlib.h>
 
-static void begin_in(struct world *w, int groups) {
-    world_begin(w, 7);
+static void begin_in(struct fixture *w, int groups) {
+    fixture_begin(w, 7);
     w->n_groups = groups;
     for (int g = 0; g < groups; g++) {
-        struct world_group *x = &w->groups[g];
+        struct fixture_group *x = &w->groups[g];
         snprintf(x->name, sizeof x->name, "g%d", g);
         x->cpu = 4 + g; /* the first one is filled best */
         x->max = 10;
     }
-    world_edit(w);
-    world_run(w, 10000); /* the head is up, and has answered twice */
+    fixture_edit(w);
+    fixture_run(w, 10000); /* the head is up, and has answered twice */
 }
 
-static struct world *begin(int groups) {
-    struct world *w = rv_alloc(sizeof *w);
+static struct fixture *begin(int groups) {
+    struct fixture *w = rv_alloc(sizeof *w);
     begin_in(w, groups);
     return w;
 }
 
-static void end(struct world *w) {
+static void end(struct fixture *w) {
     if (w->wrong[0] != 0) printf("\n    %s", w->wrong);
     CU_ASSERT_EQUAL(w->wrong[0], 0);
-    world_end(w);
+    fixture_end(w);
     free(w);
 }
 
-static bool explained(const struct world *w, const char *words) {
+static bool explained(const struct fixture *w, const char *words) {
     bool found = strstr(w->explained, words) != NULL;
     if (!found) printf("\n    no \"%s\" in:\n%s", words, w->explained);
     return found;
 }
 
-static void add_tasks(struct world *w, int n, int cpu, int64_t ms) {
-    for (int i = 0; i < n; i++) (void)world_add_task(w, cpu, ms);
+static void add_tasks(struct fixture *w, int n, int cpu, int64_t ms) {
+    for (int i = 0; i < n; i++) (void)fixture_add_task(w, cpu, ms);
 }
 
 static void test_up_and_down(void) {
-    struct world *w = begin(1);
+    struct fixture *w = begin(1);
     add_tasks(w, 5, 2, 20000);
     int64_t asked = w->now;
-    while (w->patches == 0 && w->now < asked + 10000) world_run(w, TICK_MS);
+    while (w->patches == 0 && w->now < asked + 10000) fixture_run(w, TICK_MS);
     CU_ASSERT_TRUE(w->now - asked <= 1500);
     CU_ASSERT_EQUAL(w->groups[0].replicas, 3);
     CU_ASSERT_STRING_EQUAL(w->event, "ScaledUp");
-    world_run(w, 10000);
-    CU_ASSERT_EQUAL(world_waiting(w), 0);
-    CU_ASSERT_EQUAL(world_workers(w, 0), 3);
-    world_run(w, 60000);
-    CU_ASSERT_EQUAL(world_workers(w, 0), 0);
+    fixture_run(w, 10000);
+    CU_ASSERT_EQUAL(fixture_waiting(w), 0);
+    CU_ASSERT_EQUAL(fixture_workers(w, 0), 3);
+    fixture_run(w, 60000);
+    CU_ASSERT_EQUAL(fixture_workers(w, 0), 0);
     CU_ASSERT_EQUAL(w->groups[0].replicas, 0);
     CU_ASSERT_EQUAL(w->groups[0].n_to_delete, 0); /* the list is emptied when its pods are gone */
     CU_ASSERT_TRUE(w->drains >= 3);
@@ -63,18 +63,18 @@ static void test_up_and_down(void) {
 
 /* A thousand quiet clusters must cost next to nothing, and a few are asked often. */
 static void test_quiet(void) {
-    struct world *w = begin(1);
-    world_run(w, 60000);
+    struct fixture *w = begin(1);
+    fixture_run(w, 60000);
     unsigned often = w->polls;
-    world_run(w, 50000);
+    fixture_run(w, 50000);
     CU_ASSERT_TRUE(w->polls - often >= 75 && w->polls - often <= 101); /* every 0.5 s */
-    CU_ASSERT_EQUAL(world_metric(w, "polled", ""), 1);
-    world_crowd(w, 999);
-    CU_ASSERT_EQUAL(world_metric(w, "polled", ""), 1000);
-    world_run(w, 5000);
+    CU_ASSERT_EQUAL(fixture_metric(w, "polled", ""), 1);
+    fixture_crowd(w, 999);
+    CU_ASSERT_EQUAL(fixture_metric(w, "polled", ""), 1000);
+    fixture_run(w, 5000);
     unsigned polls = w->polls, patches = w->patches, drains = w->drains, reports = w->reports, events = w->events;
     unsigned writes = w->status_writes;
-    world_run(w, 100000);
+    fixture_run(w, 100000);
     CU_ASSERT_TRUE(w->polls - polls >= 15 && w->polls - polls <= 25); /* every 5 s */
     CU_ASSERT_EQUAL(w->patches, patches);
     CU_ASSERT_EQUAL(w->drains, drains);
@@ -86,14 +86,14 @@ static void test_quiet(void) {
 
 /* From demand to replicas, a cluster that was quiet: Ray's own delay is not in it. An answer takes up to 0.3 s here. */
 static void test_reaction(void) {
-    struct world *w = begin(1);
+    struct fixture *w = begin(1);
     int late = 0;
     for (int i = 0; i < 20; i++) {
-        world_run(w, 60000 + i * 37); /* quiet, and nothing is left of the last one */
+        fixture_run(w, 60000 + i * 37); /* quiet, and nothing is left of the last one */
         int64_t asked = w->now;
         unsigned patches = w->patches;
         add_tasks(w, 1, 4, 1000);
-        while (w->patches == patches && w->now < asked + 10000) world_run(w, TICK_MS);
+        while (w->patches == patches && w->now < asked + 10000) fixture_run(w, TICK_MS);
         CU_ASSERT_TRUE(w->now - asked <= 1500);
         late += w->now - asked > 800;
     }
@@ -103,19 +103,19 @@ static void test_reaction(void) {
 
 /* Only those that are asked are counted. */
 static void test_polled(void) {
-    struct world *w = begin(1);
-    CU_ASSERT_EQUAL(world_metric(w, "polled", ""), 1);
+    struct fixture *w = begin(1);
+    CU_ASSERT_EQUAL(fixture_metric(w, "polled", ""), 1);
     w->suspended = true;
-    world_edit(w);
-    world_run(w, 1000);
-    CU_ASSERT_EQUAL(world_metric(w, "polled", ""), 0);
+    fixture_edit(w);
+    fixture_run(w, 1000);
+    CU_ASSERT_EQUAL(fixture_metric(w, "polled", ""), 0);
     w->suspended = false;
-    world_edit(w);
-    world_run(w, 1000);
-    CU_ASSERT_EQUAL(world_metric(w, "polled", ""), 1);
-    world_kill_head(w, 20000);
-    world_run(w, 5000);
-    CU_ASSERT_EQUAL(world_metric(w, "polled", ""), 0);
+    fixture_edit(w);
+    fixture_run(w, 1000);
+    CU_ASSERT_EQUAL(fixture_metric(w, "polled", ""), 1);
+    fixture_kill_head(w, 20000);
+    fixture_run(w, 5000);
+    CU_ASSERT_EQUAL(fixture_metric(w, "polled", ""), 0);
     end(w);
 }
 
@@ -131,46 +131,46 @@ static void test_quiet_interval(void) {
 }
 
 static void test_held(void) {
-    struct world *w = begin(1);
+    struct fixture *w = begin(1);
     w->held_cpus = 9;
-    world_run(w, 60000);
-    CU_ASSERT_EQUAL(world_workers(w, 0), 3);
+    fixture_run(w, 60000);
+    CU_ASSERT_EQUAL(fixture_workers(w, 0), 3);
     CU_ASSERT_TRUE(explained(w, "request_resources() holds its capacity"));
     w->held_cpus = 0;
-    world_run(w, 60000);
-    CU_ASSERT_EQUAL(world_workers(w, 0), 0);
+    fixture_run(w, 60000);
+    CU_ASSERT_EQUAL(fixture_workers(w, 0), 0);
     end(w);
 }
 
 /* The head pod says who writes. */
 static void test_sidecar(void) {
-    struct world *w = begin(1);
+    struct fixture *w = begin(1);
     w->sidecar = true;
-    world_edit(w);
+    fixture_edit(w);
     add_tasks(w, 4, 4, 60000);
-    world_run(w, 30000);
+    fixture_run(w, 30000);
     CU_ASSERT_EQUAL(w->patches + w->drains + w->reports * 0, 0);
     CU_ASSERT_TRUE(explained(w, "still has a sidecar"));
     CU_ASSERT_TRUE(explained(w, "beside the sidecar"));
     unsigned polls = w->polls;
     w->sidecar = false; /* the head was recreated */
-    world_edit(w);
-    world_run(w, 10000);
+    fixture_edit(w);
+    fixture_run(w, 10000);
     CU_ASSERT_EQUAL(w->groups[0].replicas, 4);
     CU_ASSERT_TRUE(w->polls > polls);
     w->sidecar = w->plain = true; /* and back: the annotation is gone, the head has its sidecar again */
-    world_edit(w);
-    world_run(w, 1000);
+    fixture_edit(w);
+    fixture_run(w, 1000);
     unsigned patches = w->patches;
     polls = w->polls;
     add_tasks(w, 4, 4, 60000);
-    world_run(w, 30000);
+    fixture_run(w, 30000);
     CU_ASSERT_EQUAL(w->patches, patches);
     CU_ASSERT_EQUAL(w->polls, polls); /* sidecar mode is none of ours */
     end(w);
 }
 
-static bool is_ready(const struct world *w, const char *status, const char *reason) {
+static bool is_ready(const struct fixture *w, const char *status, const char *reason) {
     bool same = strcmp(w->ready.status, status) == 0 && strcmp(w->ready.reason, reason) == 0;
     if (!same) printf("\n    AutoscalerReady %s, %s: %s", w->ready.status, w->ready.reason, w->ready.message);
     return same;
@@ -178,62 +178,62 @@ static bool is_ready(const struct world *w, const char *status, const char *reas
 
 /* The condition says whether the plugin scales, and what it waits for; it is written when that changes. */
 static void test_condition(void) {
-    struct world *w = begin(1);
+    struct fixture *w = begin(1);
     CU_ASSERT_TRUE(is_ready(w, "True", "Scaling"));
     CU_ASSERT_EQUAL(w->status_writes, 1);
     w->gcs_down_until = w->now + 60000;
-    world_run(w, 5000);
+    fixture_run(w, 5000);
     CU_ASSERT_TRUE(is_ready(w, "True", "Scaling")); /* one lost answer is no news */
-    world_run(w, 50000);
+    fixture_run(w, 50000);
     CU_ASSERT_TRUE(is_ready(w, "False", "ControlStoreUnavailable"));
     CU_ASSERT_PTR_NOT_NULL(strstr(w->ready.message, "the control store does not answer"));
-    world_run(w, 20000);
+    fixture_run(w, 20000);
     CU_ASSERT_TRUE(is_ready(w, "True", "Scaling"));
     CU_ASSERT_EQUAL(w->status_writes, 3);
     w->suspended = true;
-    world_edit(w);
-    world_run(w, 1000);
+    fixture_edit(w);
+    fixture_run(w, 1000);
     CU_ASSERT_TRUE(is_ready(w, "False", "RayClusterSuspended"));
     w->suspended = false;
-    world_edit(w);
-    world_run(w, 2000);
+    fixture_edit(w);
+    fixture_run(w, 2000);
     CU_ASSERT_TRUE(is_ready(w, "True", "Scaling"));
-    world_kill_head(w, 30000);
-    world_run(w, 20000);
+    fixture_kill_head(w, 30000);
+    fixture_run(w, 20000);
     CU_ASSERT_TRUE(is_ready(w, "False", "HeadPodNotReady"));
-    world_run(w, 20000);
+    fixture_run(w, 20000);
     CU_ASSERT_TRUE(is_ready(w, "True", "Scaling"));
     w->sidecar = true;
-    world_edit(w);
-    world_run(w, 20000);
+    fixture_edit(w);
+    fixture_run(w, 20000);
     CU_ASSERT_TRUE(is_ready(w, "False", "SidecarScales"));
     unsigned writes = w->status_writes;
     w->gcs_down_until = w->now + 30000;
-    world_run(w, 50000);
+    fixture_run(w, 50000);
     CU_ASSERT_EQUAL(w->status_writes, writes);
     w->plain = true; /* sidecar mode: no condition of ours */
-    world_edit(w);
-    world_run(w, 1000);
+    fixture_edit(w);
+    fixture_run(w, 1000);
     CU_ASSERT_TRUE(is_ready(w, "", ""));
     writes = w->status_writes;
-    world_run(w, 60000);
+    fixture_run(w, 60000);
     CU_ASSERT_EQUAL(w->status_writes, writes);
     end(w);
 }
 
 /* Without the grant it goes on scaling, and does not ask for ever. */
 static void test_condition_refused(void) {
-    struct world *w = begin(1);
+    struct fixture *w = begin(1);
     w->status_refused = true;
     w->suspended = true;
-    world_edit(w);
-    world_run(w, 1000);
+    fixture_edit(w);
+    fixture_run(w, 1000);
     w->suspended = false;
     w->ready.status[0] = 0;
-    world_edit(w);
+    fixture_edit(w);
     unsigned writes = w->status_writes;
     add_tasks(w, 2, 4, 60000);
-    world_run(w, 60000);
+    fixture_run(w, 60000);
     CU_ASSERT_EQUAL(w->groups[0].replicas, 2);
     CU_ASSERT_TRUE(w->status_writes - writes >= 2 && w->status_writes - writes <= 8);
     end(w);
@@ -241,39 +241,39 @@ static void test_condition_refused(void) {
 
 /* Times are reported as histograms, bounds first. */
 static void test_meters(void) {
-    struct world *w = begin(1);
-    double polls = world_metric(w, "poll_seconds_count", "");
+    struct fixture *w = begin(1);
+    double polls = fixture_metric(w, "poll_seconds_count", "");
     CU_ASSERT_TRUE(polls >= 1);
-    CU_ASSERT_EQUAL(world_metric(w, "poll_seconds_bucket", "+Inf"), polls);
-    CU_ASSERT_EQUAL(world_metric(w, "demand_to_patch_seconds_count", ""), 0);
+    CU_ASSERT_EQUAL(fixture_metric(w, "poll_seconds_bucket", "+Inf"), polls);
+    CU_ASSERT_EQUAL(fixture_metric(w, "demand_to_patch_seconds_count", ""), 0);
     add_tasks(w, 2, 4, 60000);
-    world_run(w, 20000);
-    CU_ASSERT_TRUE(world_metric(w, "poll_seconds_count", "") > polls);
-    CU_ASSERT_TRUE(world_metric(w, "poll_seconds_bucket", "0.01") < world_metric(w, "poll_seconds_bucket", "0.25"));
-    CU_ASSERT_EQUAL(world_metric(w, "demand_to_patch_seconds_count", ""), 1);
-    double sum = world_metric(w, "demand_to_patch_seconds_sum", "");
+    fixture_run(w, 20000);
+    CU_ASSERT_TRUE(fixture_metric(w, "poll_seconds_count", "") > polls);
+    CU_ASSERT_TRUE(fixture_metric(w, "poll_seconds_bucket", "0.01") < fixture_metric(w, "poll_seconds_bucket", "0.25"));
+    CU_ASSERT_EQUAL(fixture_metric(w, "demand_to_patch_seconds_count", ""), 1);
+    double sum = fixture_metric(w, "demand_to_patch_seconds_sum", "");
     CU_ASSERT_TRUE(sum >= 0.4 && sum <= 1.5);
-    CU_ASSERT_EQUAL(world_metric(w, "demand_to_patch_seconds_bucket", "0.25"), 0);
-    CU_ASSERT_EQUAL(world_metric(w, "demand_to_patch_seconds_bucket", "1.5"), 1);
+    CU_ASSERT_EQUAL(fixture_metric(w, "demand_to_patch_seconds_bucket", "0.25"), 0);
+    CU_ASSERT_EQUAL(fixture_metric(w, "demand_to_patch_seconds_bucket", "1.5"), 1);
     end(w);
 }
 
 /* Shadow counters are the supervisor's, so a restart of the plugin takes nothing away. */
 static void test_shadow_counts(void) {
-    struct world *w = begin(1);
+    struct fixture *w = begin(1);
     w->sidecar = true;
-    world_edit(w);
+    fixture_edit(w);
     add_tasks(w, 1, 4, 600000);
-    world_run(w, 70000); /* the sidecar does nothing */
-    CU_ASSERT_EQUAL(world_metric(w, "shadow_total", "differed"), 1);
-    world_restart(w);
-    world_run(w, 5000);
-    CU_ASSERT_EQUAL(world_metric(w, "shadow_total", "differed"), 1);
+    fixture_run(w, 70000); /* the sidecar does nothing */
+    CU_ASSERT_EQUAL(fixture_metric(w, "shadow_total", "differed"), 1);
+    fixture_restart(w);
+    fixture_run(w, 5000);
+    CU_ASSERT_EQUAL(fixture_metric(w, "shadow_total", "differed"), 1);
     w->groups[0].replicas = 1; /* it does it */
-    world_edit(w);
-    world_run(w, 65000);
-    CU_ASSERT_EQUAL(world_metric(w, "shadow_total", "differed"), 1);
-    CU_ASSERT_EQUAL(world_metric(w, "shadow_total", "agreed"), 1);
+    fixture_edit(w);
+    fixture_run(w, 65000);
+    CU_ASSERT_EQUAL(fixture_metric(w, "shadow_total", "differed"), 1);
+    CU_ASSERT_EQUAL(fixture_metric(w, "shadow_total", "agreed"), 1);
     CU_ASSERT_EQUAL(w->patches, 0);
     end(w);
 }
@@ -305,171 +305,171 @@ static void test_idle_is_a_leak(void) {
 
 /* While the annotation says sidecar and the head has none yet, somebody must scale. */
 static void test_sidecar_to_come(void) {
-    struct world *w = begin(1);
+    struct fixture *w = begin(1);
     w->plain = true;
-    world_edit(w);
+    fixture_edit(w);
     add_tasks(w, 2, 4, 60000);
-    world_run(w, 10000);
+    fixture_run(w, 10000);
     CU_ASSERT_EQUAL(w->groups[0].replicas, 2);
     end(w);
 }
 
 static void test_frozen(void) {
-    struct world *w = begin(1);
+    struct fixture *w = begin(1);
     add_tasks(w, 2, 4, 15000);
-    world_run(w, 10000);
-    CU_ASSERT_EQUAL(world_workers(w, 0), 2);
+    fixture_run(w, 10000);
+    CU_ASSERT_EQUAL(fixture_workers(w, 0), 2);
     w->gcs_down_until = w->now + 120000; /* they fall idle meanwhile */
-    world_run(w, 119000);
-    CU_ASSERT_EQUAL(world_workers(w, 0), 2);
+    fixture_run(w, 119000);
+    CU_ASSERT_EQUAL(fixture_workers(w, 0), 2);
     CU_ASSERT_TRUE(explained(w, "nothing is scaled now: the control store does not answer"));
     CU_ASSERT_STRING_EQUAL(w->event, "AutoscalingFrozen");
     unsigned polls = w->polls;
-    world_run(w, 1000);
+    fixture_run(w, 1000);
     add_tasks(w, 4, 4, 30000);
-    world_run(w, 10000); /* scaling goes on within ten seconds */
+    fixture_run(w, 10000); /* scaling goes on within ten seconds */
     CU_ASSERT_EQUAL(w->groups[0].replicas, 4);
     CU_ASSERT_TRUE(polls < 120);
     end(w);
 }
 
 static void test_head_killed(void) {
-    struct world *w = begin(1);
+    struct fixture *w = begin(1);
     add_tasks(w, 3, 4, 60000);
-    world_run(w, 10000);
-    CU_ASSERT_EQUAL(world_workers(w, 0), 3);
-    world_kill_head(w, 15000);
-    world_run(w, 10000);
+    fixture_run(w, 10000);
+    CU_ASSERT_EQUAL(fixture_workers(w, 0), 3);
+    fixture_kill_head(w, 15000);
+    fixture_run(w, 10000);
     CU_ASSERT_TRUE(explained(w, "nothing is scaled now: the head pod head-"));
-    world_run(w, 5000);
+    fixture_run(w, 5000);
     add_tasks(w, 6, 4, 30000); /* the head is back, and so is its driver */
-    world_run(w, 10000);
+    fixture_run(w, 10000);
     CU_ASSERT_EQUAL(w->groups[0].replicas, 6);
-    world_run(w, 60000);
-    CU_ASSERT_EQUAL(world_waiting(w), 0);
+    fixture_run(w, 60000);
+    CU_ASSERT_EQUAL(fixture_waiting(w), 0);
     end(w);
 }
 
 static void test_no_head_in_answer(void) {
-    struct world *w = begin(1);
+    struct fixture *w = begin(1);
     add_tasks(w, 2, 4, 5000);
-    world_run(w, 12000);
+    fixture_run(w, 12000);
     w->lie_unknown = true;
-    world_run(w, 60000);
-    CU_ASSERT_EQUAL(world_workers(w, 0), 2);
+    fixture_run(w, 60000);
+    CU_ASSERT_EQUAL(fixture_workers(w, 0), 2);
     CU_ASSERT_TRUE(explained(w, "does not know the head's node yet"));
     end(w);
 }
 
 /* What the first answer says is not enough to remove anything. */
 static void test_restart(void) {
-    struct world *w = begin(1);
+    struct fixture *w = begin(1);
     add_tasks(w, 2, 4, 5000);
-    world_run(w, 15000);
-    CU_ASSERT_EQUAL(world_workers(w, 0), 2);
-    world_run(w, 2000);
+    fixture_run(w, 15000);
+    CU_ASSERT_EQUAL(fixture_workers(w, 0), 2);
+    fixture_run(w, 2000);
     unsigned drains = w->drains;
     CU_ASSERT_EQUAL(drains, 0);
     w->now += 20000; /* the operator was away, and they are idle for long */
-    world_restart(w);
+    fixture_restart(w);
     unsigned polls = w->polls;
-    while (w->polls == polls) world_run(w, TICK_MS);
+    while (w->polls == polls) fixture_run(w, TICK_MS);
     CU_ASSERT_EQUAL(w->drains, drains);
-    world_run(w, 20000);
-    CU_ASSERT_EQUAL(world_workers(w, 0), 0);
-    if (world_workers(w, 0) != 0) printf("%s", w->explained);
+    fixture_run(w, 20000);
+    CU_ASSERT_EQUAL(fixture_workers(w, 0), 0);
+    if (fixture_workers(w, 0) != 0) printf("%s", w->explained);
     end(w);
 }
 
 /* Pods that cannot be placed give their work to the next group after seconds, and go when that has done it. */
 static void test_stuck(void) {
-    struct world *w = begin(2);
+    struct fixture *w = begin(2);
     w->groups[0].stuck_until = NEVER;
     add_tasks(w, 2, 4, 60000);
-    world_run(w, 5000);
+    fixture_run(w, 5000);
     CU_ASSERT_EQUAL(w->groups[0].replicas, 2);
-    world_run(w, 25000);
-    CU_ASSERT_EQUAL(world_workers(w, 1), 2);
-    if (world_workers(w, 1) != 2)
-        printf("%d %d %d\n%s", world_workers(w, 0), world_workers(w, 1), w->groups[1].replicas, w->explained);
-    CU_ASSERT_EQUAL(world_waiting(w), 0);
+    fixture_run(w, 25000);
+    CU_ASSERT_EQUAL(fixture_workers(w, 1), 2);
+    if (fixture_workers(w, 1) != 2)
+        printf("%d %d %d\n%s", fixture_workers(w, 0), fixture_workers(w, 1), w->groups[1].replicas, w->explained);
+    CU_ASSERT_EQUAL(fixture_waiting(w), 0);
     CU_ASSERT_EQUAL(w->groups[0].replicas, 0);
     end(w);
 }
 
 static void test_removed_group(void) {
-    struct world *w = begin(2);
+    struct fixture *w = begin(2);
     add_tasks(w, 2, 4, 30000);
-    world_run(w, 10000);
+    fixture_run(w, 10000);
     w->groups[0].gone = true;
-    world_edit(w);
-    world_run(w, 10000);
-    CU_ASSERT_EQUAL(world_workers(w, 0), 2); /* busy: drained, not killed */
-    world_run(w, 40000);
-    CU_ASSERT_EQUAL(world_workers(w, 0), 0);
+    fixture_edit(w);
+    fixture_run(w, 10000);
+    CU_ASSERT_EQUAL(fixture_workers(w, 0), 2); /* busy: drained, not killed */
+    fixture_run(w, 40000);
+    CU_ASSERT_EQUAL(fixture_workers(w, 0), 0);
     CU_ASSERT_EQUAL(w->deletes, 2);
     end(w);
 }
 
 static void test_lowered_max(void) {
-    struct world *w = begin(1);
+    struct fixture *w = begin(1);
     add_tasks(w, 4, 4, 30000);
-    world_run(w, 10000);
-    CU_ASSERT_EQUAL(world_workers(w, 0), 4);
+    fixture_run(w, 10000);
+    CU_ASSERT_EQUAL(fixture_workers(w, 0), 4);
     w->groups[0].max = 1;
-    world_edit(w);
-    world_run(w, 10000);
-    CU_ASSERT_EQUAL(world_workers(w, 0), 4); /* all are busy */
+    fixture_edit(w);
+    fixture_run(w, 10000);
+    CU_ASSERT_EQUAL(fixture_workers(w, 0), 4); /* all are busy */
     CU_ASSERT_TRUE(w->drains_refused > 0);
-    world_run(w, 25000);
-    CU_ASSERT_TRUE(world_workers(w, 0) <= 1);
+    fixture_run(w, 25000);
+    CU_ASSERT_TRUE(fixture_workers(w, 0) <= 1);
     end(w);
 }
 
 static void test_evicted(void) {
-    struct world *w = begin(1);
+    struct fixture *w = begin(1);
     add_tasks(w, 1, 4, 60000);
-    world_run(w, 10000);
-    for (int i = 0; i < WORLD_PODS; i++)
+    fixture_run(w, 10000);
+    for (int i = 0; i < FIXTURE_PODS; i++)
         if (w->pods[i].used && !w->pods[i].head) w->pods[i].gone_at = w->now + 5000;
-    world_run(w, 2000);
+    fixture_run(w, 2000);
     CU_ASSERT_EQUAL(w->preemptions, 1);
-    CU_ASSERT_EQUAL(world_workers(w, 0), 1); /* its replacement was begun at once */
-    world_run(w, 30000);
+    CU_ASSERT_EQUAL(fixture_workers(w, 0), 1); /* its replacement was begun at once */
+    fixture_run(w, 30000);
     CU_ASSERT_EQUAL(w->preemptions, 1);
     end(w);
 }
 
-static struct world_pod *a_worker(struct world *w) {
-    for (int i = 0; i < WORLD_PODS; i++)
+static struct fixture_pod *a_worker(struct fixture *w) {
+    for (int i = 0; i < FIXTURE_PODS; i++)
         if (w->pods[i].used && !w->pods[i].head) return &w->pods[i];
     return NULL;
 }
 
 /* A pod that Kubernetes takes away soon: Ray is told at once, with how long it has, its work gets another node, and
  * when it is gone there is one pod again. */
-static void reclaim(struct world *w, struct world_pod *p, int64_t after_ms) {
+static void reclaim(struct fixture *w, struct fixture_pod *p, int64_t after_ms) {
     int64_t told = w->now;
     p->evicted_at = w->now + after_ms;
     if (w->next_pass > w->now) w->next_pass = w->now;
-    world_run(w, 700);
+    fixture_run(w, 700);
     CU_ASSERT_EQUAL(w->preemptions, 1);
     CU_ASSERT_TRUE(w->drain_deadline >= told + 30000 && w->drain_deadline <= told + 30700);
-    world_run(w, 1500);
-    CU_ASSERT_EQUAL(world_workers(w, 0), 2);
+    fixture_run(w, 1500);
+    CU_ASSERT_EQUAL(fixture_workers(w, 0), 2);
     CU_ASSERT_EQUAL(w->groups[0].replicas, 1); /* of those that stay */
-    world_run(w, after_ms + 5000);
+    fixture_run(w, after_ms + 5000);
     CU_ASSERT_EQUAL(w->preemptions, 1);
     CU_ASSERT_EQUAL(w->groups[0].replicas, 1);
-    CU_ASSERT_EQUAL(world_workers(w, 0), 1);
-    CU_ASSERT_EQUAL(world_waiting(w), 0);
+    CU_ASSERT_EQUAL(fixture_workers(w, 0), 1);
+    CU_ASSERT_EQUAL(fixture_waiting(w), 0);
     CU_ASSERT_EQUAL(w->launched, 2); /* and no third one */
 }
 
 static void test_disrupted(void) {
-    struct world *w = begin(1);
+    struct fixture *w = begin(1);
     add_tasks(w, 1, 4, 60000);
-    world_run(w, 20000);
+    fixture_run(w, 20000);
     a_worker(w)->disrupted = true;
     reclaim(w, a_worker(w), 10000);
     end(w);
@@ -477,33 +477,33 @@ static void test_disrupted(void) {
 
 /* Ray is told at once, not when the next question is due. */
 static void test_disrupted_between_polls(void) {
-    struct world *w = rv_alloc(sizeof *w);
+    struct fixture *w = rv_alloc(sizeof *w);
     w->settings = "{\"activePollMs\":5000}";
     begin_in(w, 1);
     add_tasks(w, 1, 4, 60000);
-    world_run(w, 30000);
+    fixture_run(w, 30000);
     unsigned polls = w->polls;
-    while (w->polls == polls) world_run(w, TICK_MS);
-    world_run(w, 500);
+    while (w->polls == polls) fixture_run(w, TICK_MS);
+    fixture_run(w, 500);
     a_worker(w)->disrupted = true;
     w->next_pass = w->now;
-    world_run(w, 1000);
+    fixture_run(w, 1000);
     CU_ASSERT_EQUAL(w->preemptions, 1);
     end(w);
 }
 
 static void test_tainted(void) {
     for (int with = 0; with < 2; with++) {
-        struct world *w = rv_alloc(sizeof *w);
+        struct fixture *w = rv_alloc(sizeof *w);
         w->settings = with ? "{\"nodeTaints\":true,\"removalTaints\":[\"karpenter.sh/disrupted\"]}" : NULL;
         begin_in(w, 1);
         add_tasks(w, 1, 4, 60000);
-        world_run(w, 20000);
+        fixture_run(w, 20000);
         a_worker(w)->tainted = true;
         if (with)
             reclaim(w, a_worker(w), 10000);
         else
-            world_run(w, 10000);
+            fixture_run(w, 10000);
         CU_ASSERT_EQUAL(w->preemptions, with ? 1 : 0);
         end(w);
     }
@@ -575,60 +575,60 @@ static void test_deadlines(void) {
 
 /* An idle one needs no other; a drain that was lost is sent again. */
 static void test_disrupted_idle(void) {
-    struct world *w = begin(1);
+    struct fixture *w = begin(1);
     w->groups[0].max = 1;
-    world_edit(w);
+    fixture_edit(w);
     add_tasks(w, 1, 4, 2000);
-    world_run(w, 8000);
-    CU_ASSERT_EQUAL(world_workers(w, 0), 1);
+    fixture_run(w, 8000);
+    CU_ASSERT_EQUAL(fixture_workers(w, 0), 1);
     w->deaf = true;
     a_worker(w)->disrupted = true;
-    world_run(w, 2000);
+    fixture_run(w, 2000);
     CU_ASSERT_EQUAL(w->preemptions, 1);
     CU_ASSERT_EQUAL(w->groups[0].replicas, 0);
-    world_run(w, 5000);
+    fixture_run(w, 5000);
     CU_ASSERT_EQUAL(w->preemptions, 2);
     w->deaf = false;
-    world_run(w, 10000);
+    fixture_run(w, 10000);
     CU_ASSERT_EQUAL(w->preemptions, 3);
     end(w);
 }
 
 static void test_suspended(void) {
-    struct world *w = begin(1);
+    struct fixture *w = begin(1);
     w->suspended = true;
-    world_edit(w);
-    world_run(w, 2000);
+    fixture_edit(w);
+    fixture_run(w, 2000);
     unsigned polls = w->polls;
     add_tasks(w, 2, 4, 5000);
-    world_run(w, 20000);
+    fixture_run(w, 20000);
     CU_ASSERT_EQUAL(w->polls, polls);
     CU_ASSERT_EQUAL(w->patches, 0);
     end(w);
 }
 
 static void test_unmet(void) {
-    struct world *w = begin(1);
+    struct fixture *w = begin(1);
     add_tasks(w, 2, 9, 5000);
-    world_run(w, 3000);
+    fixture_run(w, 3000);
     CU_ASSERT_TRUE(explained(w, "2 requests get no node: {CPU: 9}: group g0: CPU: asks for 9, a node has 4"));
     CU_ASSERT_STRING_EQUAL(w->event, "DemandUnmet");
     unsigned events = w->events;
-    world_run(w, 30000);
+    fixture_run(w, 30000);
     CU_ASSERT_EQUAL(w->events, events); /* said once */
     end(w);
 }
 
 /* The API server is down: nothing is lost, nothing runs hot. */
 static void test_api_down(void) {
-    struct world *w = begin(1);
+    struct fixture *w = begin(1);
     w->api_down_until = w->now + 20000;
     unsigned passes = w->passes;
     add_tasks(w, 3, 4, 40000);
-    world_run(w, 20000);
+    fixture_run(w, 20000);
     CU_ASSERT_EQUAL(w->groups[0].replicas, 0);
     CU_ASSERT_TRUE(w->passes - passes < 200);
-    world_run(w, 5000);
+    fixture_run(w, 5000);
     CU_ASSERT_EQUAL(w->groups[0].replicas, 3);
     end(w);
 }
@@ -682,27 +682,27 @@ static void test_says_since_when(void) {
 
 /* A typing error of nine digits costs neither the memory nor the time. */
 static void test_absurd_replicas(void) {
-    struct world *w = begin(1);
+    struct fixture *w = begin(1);
     w->groups[0].max = 4;
     w->absurd = true; /* replicas and maxReplicas, as the plugin sees them */
-    world_edit(w);
-    world_run(w, 3000);
+    fixture_edit(w);
+    fixture_run(w, 3000);
     CU_ASSERT_TRUE(w->polls > 2);
     w->absurd = false;
-    world_edit(w);
+    fixture_edit(w);
     add_tasks(w, 2, 4, 5000);
-    world_run(w, 5000);
+    fixture_run(w, 5000);
     CU_ASSERT_EQUAL(w->groups[0].replicas, 2);
     end(w);
 }
 
-/* The world refuses any other URL than that of the head that runs. */
+/* The fixture refuses any other URL than that of the head that runs. */
 static void test_head_of_another_port(void) {
-    struct world *w = begin(1);
+    struct fixture *w = begin(1);
     w->edited_head = true;
-    world_edit(w);
+    fixture_edit(w);
     unsigned polls = w->polls;
-    world_run(w, 30000);
+    fixture_run(w, 30000);
     CU_ASSERT_TRUE(w->polls > polls);
     end(w);
 }

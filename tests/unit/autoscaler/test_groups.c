@@ -153,7 +153,7 @@ static void the_rest(void) {
     static const struct {
         const char *group, *container, *spec;
         int64_t idle_ms, priority;
-        bool conservative, trouble;
+        bool conservative, problem;
     } rows[] = {
         {"", "", "", 60000, 0, false, true},
         {PARAMS("'num-cpus':'1'"), "", "", 60000, 0, false, false},
@@ -173,7 +173,7 @@ static void the_rest(void) {
         struct group_info *info;
         const struct as_group *g = read_group(a, rows[i].group, rows[i].container, rows[i].spec, &info);
         CHECK_ROW(g->idle_ms == rows[i].idle_ms && g->priority == rows[i].priority, rows[i].group);
-        CHECK_ROW(info->conservative == rows[i].conservative && (info->trouble.n != 0) == rows[i].trouble,
+        CHECK_ROW(info->conservative == rows[i].conservative && (info->problem.n != 0) == rows[i].problem,
                   rows[i].group);
         CHECK_ROW(rv_str_is(g->name, "g") && rv_str_is(rv_path_str(info->spec, "groupName"), "g"), rows[i].group);
     }

@@ -5,78 +5,78 @@
  * While things happen (demand; pods that are slow, fail, vanish or cannot be placed; a control store, a head, an API
  * server or an operator that is down; edits): no busy node is deleted, no group leaves its limits. Once they stop: what
  * fits gets capacity, what is idle goes, and then nothing is written any more. */
-#include "tests/unit/autoscaler/world.h"
+#include "tests/unit/autoscaler/fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-static void add_groups(struct world *w) {
+static void add_groups(struct fixture *w) {
     static const int sizes[] = {1, 2, 4, 4};
-    w->n_groups = 1 + (int)world_luck(w, 3);
+    w->n_groups = 1 + (int)fixture_luck(w, 3);
     for (int g = 0; g < w->n_groups; g++) {
-        struct world_group *x = &w->groups[g];
+        struct fixture_group *x = &w->groups[g];
         snprintf(x->name, sizeof x->name, "g%d", g);
-        x->cpu = sizes[world_luck(w, 4)];
-        x->min = (int)world_luck(w, 2);
-        x->max = x->min + 1 + (int)world_luck(w, 5);
-        x->hosts = world_luck(w, 4) == 0 ? 2 : 1;
-        x->replicas = (int)world_luck(w, (uint64_t)x->max + 1);
+        x->cpu = sizes[fixture_luck(w, 4)];
+        x->min = (int)fixture_luck(w, 2);
+        x->max = x->min + 1 + (int)fixture_luck(w, 5);
+        x->hosts = fixture_luck(w, 4) == 0 ? 2 : 1;
+        x->replicas = (int)fixture_luck(w, (uint64_t)x->max + 1);
     }
 }
 
-static void hurt_pod(struct world *w) {
-    struct world_pod *p = &w->pods[world_luck(w, WORLD_PODS)];
+static void hurt_pod(struct fixture *w) {
+    struct fixture_pod *p = &w->pods[fixture_luck(w, FIXTURE_PODS)];
     if (!p->used || p->head) return;
-    uint64_t how = world_luck(w, 3);
+    uint64_t how = fixture_luck(w, 3);
     if (how == 0 && p->gone_at == NEVER) {
         p->gone_at = w->now + 2000; /* it is evicted */
     } else if (how == 1 && p->gone_at == NEVER) {
         p->disrupted = true; /* it will be, and says so */
-        p->evicted_at = w->now + 1 + (int64_t)world_luck(w, 20000);
+        p->evicted_at = w->now + 1 + (int64_t)fixture_luck(w, 20000);
     } else if (!p->node) {
         p->joins_at += 20000; /* it is slow */
     }
 }
 
-static void edit(struct world *w) {
-    struct world_group *g = &w->groups[world_luck(w, (uint64_t)w->n_groups)];
-    g->min = (int)world_luck(w, 3);
-    g->max = g->min + 1 + (int)world_luck(w, 5);
-    if (world_luck(w, 4) == 0) g->replicas = (int)world_luck(w, 7); /* by hand */
-    world_edit(w);
+static void edit(struct fixture *w) {
+    struct fixture_group *g = &w->groups[fixture_luck(w, (uint64_t)w->n_groups)];
+    g->min = (int)fixture_luck(w, 3);
+    g->max = g->min + 1 + (int)fixture_luck(w, 5);
+    if (fixture_luck(w, 4) == 0) g->replicas = (int)fixture_luck(w, 7); /* by hand */
+    fixture_edit(w);
 }
 
-static void happen(struct world *w) {
-    switch (world_luck(w, 14)) {
+static void happen(struct fixture *w) {
+    switch (fixture_luck(w, 14)) {
     case 0:
     case 1:
     case 2:
     case 3:
     case 4:
-        for (uint64_t n = 1 + world_luck(w, 6), cpu = 1 + world_luck(w, 4); n > 0; n--)
-            (void)world_add_task(w, (int)cpu, 500 + (int64_t)world_luck(w, 30000));
+        for (uint64_t n = 1 + fixture_luck(w, 6), cpu = 1 + fixture_luck(w, 4); n > 0; n--)
+            (void)fixture_add_task(w, (int)cpu, 500 + (int64_t)fixture_luck(w, 30000));
         break;
     case 5:
-        w->gcs_down_until = w->now + (int64_t)world_luck(w, 20000);
+        w->gcs_down_until = w->now + (int64_t)fixture_luck(w, 20000);
         break;
     case 6:
-        w->api_down_until = w->now + (int64_t)world_luck(w, 10000);
+        w->api_down_until = w->now + (int64_t)fixture_luck(w, 10000);
         break;
     case 7:
-        world_restart(w);
+        fixture_restart(w);
         break;
     case 8:
         edit(w);
         break;
     case 9:
-        w->groups[world_luck(w, (uint64_t)w->n_groups)].stuck_until = w->now + (int64_t)world_luck(w, 60000);
+        w->groups[fixture_luck(w, (uint64_t)w->n_groups)].stuck_until = w->now + (int64_t)fixture_luck(w, 60000);
         break;
     case 10:
-        w->held_cpus = (int)world_luck(w, 6);
+        w->held_cpus = (int)fixture_luck(w, 6);
         break;
     case 11:
-        if (world_luck(w, 4) == 0)
-            world_kill_head(w, 2000 + (int64_t)world_luck(w, 20000));
+        if (fixture_luck(w, 4) == 0)
+            fixture_kill_head(w, 2000 + (int64_t)fixture_luck(w, 20000));
         else
             w->version = 0; /* the control store starts anew, and keeps its session */
         break;
@@ -85,31 +85,31 @@ static void happen(struct world *w) {
     }
 }
 
-static bool fits(const struct world *w, int cpu) {
+static bool fits(const struct fixture *w, int cpu) {
     for (int g = 0; g < w->n_groups; g++)
         if (w->groups[g].cpu >= cpu && w->groups[g].max > 0) return true;
     return false;
 }
 
 /* Tasks that fit are done in the end; the others wait for ever and are taken away. */
-static const char *settle(struct world *w) {
+static const char *settle(struct fixture *w) {
     for (int before = -1, stuck = 0;;) { /* seconds without one that ended */
         int left = 0;
-        for (int t = 0; t < WORLD_TASKS; t++) left += w->tasks[t].used && fits(w, w->tasks[t].cpu);
+        for (int t = 0; t < FIXTURE_TASKS; t++) left += w->tasks[t].used && fits(w, w->tasks[t].cpu);
         if (left == 0 || w->wrong[0] != 0) break;
         stuck = left == before ? stuck + 1 : 0;
         before = left;
         if (stuck > 90) return "demand that fits was not served";
-        world_run(w, 1000);
+        fixture_run(w, 1000);
     }
-    for (int t = 0; t < WORLD_TASKS; t++) w->tasks[t].used = w->tasks[t].used && w->tasks[t].pod >= 0;
+    for (int t = 0; t < FIXTURE_TASKS; t++) w->tasks[t].used = w->tasks[t].used && w->tasks[t].pod >= 0;
     w->held_cpus = 0;
-    world_run(w, 60000 + 2 * w->idle_ms); /* twice: a drained pod may have been replaced before it was named */
+    fixture_run(w, 60000 + 2 * w->idle_ms); /* twice: a drained pod may have been replaced before it was named */
     for (int g = 0; g < w->n_groups && w->wrong[0] == 0; g++)
-        if (world_workers(w, g) != w->groups[g].min * world_hosts(&w->groups[g]))
+        if (fixture_workers(w, g) != w->groups[g].min * world_hosts(&w->groups[g]))
             return "idle nodes stay, or a minimum is not kept";
     unsigned patches = w->patches;
-    world_run(w, 30000);
+    fixture_run(w, 30000);
     return w->patches != patches ? "it does not fall quiet" : NULL;
 }
 
@@ -118,24 +118,24 @@ static const char *const settings[] = {"{}", "{\"pollsPerSecond\":1}", "{\"polls
                                        "{\"pollsPerSecond\":1,\"activePollMs\":2000,\"activeSeconds\":5}"};
 
 static bool history(uint64_t seed, unsigned *passes) {
-    struct world *w = rv_alloc(sizeof *w);
+    struct fixture *w = rv_alloc(sizeof *w);
     w->settings = settings[seed % RV_ARRAY_LEN(settings)];
-    world_begin(w, seed);
+    fixture_begin(w, seed);
     add_groups(w);
-    w->idle_ms = world_luck(w, 3) == 0 ? 1000 : 15000;
-    world_edit(w);
+    w->idle_ms = fixture_luck(w, 3) == 0 ? 1000 : 15000;
+    fixture_edit(w);
     for (int64_t end = w->now + 120000; w->now < end && w->wrong[0] == 0;) {
-        world_run(w, 200 + (int64_t)world_luck(w, 8000));
+        fixture_run(w, 200 + (int64_t)fixture_luck(w, 8000));
         happen(w);
     }
     w->gcs_down_until = w->api_down_until = 0;
     for (int g = 0; g < w->n_groups; g++) w->groups[g].stuck_until = 0;
-    if (w->head_back_at > w->now) world_run(w, w->head_back_at - w->now);
+    if (w->head_back_at > w->now) fixture_run(w, w->head_back_at - w->now);
     const char *end = settle(w), *what = w->wrong[0] != 0 ? w->wrong : end;
     if (what != NULL)
         printf("seed %llu, at %lld: %s\n%s", (unsigned long long)seed, (long long)w->now, what, w->explained);
     *passes += w->passes;
-    world_end(w);
+    fixture_end(w);
     free(w);
     return what == NULL;
 }

@@ -284,7 +284,7 @@ static void unseen(void) {
     }
 }
 
-static void troubles(void) {
+static void failures(void) {
     static const struct {
         const char *args, *answer, *says;
         int status;
@@ -463,7 +463,7 @@ static void a_long_answer(void) {
 static const struct suite_test tests[] = {{"commands", commands},
                                           {"more lines", more_lines},
                                           {"as json", as_json},
-                                          {"troubles", troubles},
+                                          {"failures", failures},
                                           {"help", help},
                                           {"a long answer", a_long_answer},
                                           {"unseen characters", unseen},

@@ -8,34 +8,34 @@
 enum { NEWER_BYTES = 32, CANARY = 0x5a };
 
 /* A plugin in a real engine. Its one pass is the test's function. */
-struct world {
+struct fixture {
     struct rv_arena *arena;
     struct engine *engine;
     const struct rv_host_api *api;
     struct rv_host *host;
-    void (*pass)(struct world *w);
+    void (*pass)(struct fixture *w);
     int passes, actions;
     struct rv_error failed;
 };
-static struct world *world; /* the plugin ABI gives init nothing to find the test by */
+static struct fixture *fixture; /* the plugin ABI gives init nothing to find the test by */
 
 static int32_t init(const struct rv_host_api *api, struct rv_host *h, void **ret_state, struct rv_error *err) {
     (void)err;
-    world->api = api;
-    world->host = h;
-    *ret_state = world;
+    fixture->api = api;
+    fixture->host = h;
+    *ret_state = fixture;
     return 0;
 }
 
 static void reconcile(void *state, const struct rv_key *key, struct rv_outcome *out) {
-    struct world *w = state;
+    struct fixture *w = state;
     CU_ASSERT_TRUE(rv_str_is(key->name, "a") && out->size == sizeof *out);
     w->passes++;
     if (w->pass != NULL) w->pass(w);
 }
 
 static void on_send(void *arg, struct msg *m) {
-    struct world *w = arg;
+    struct fixture *w = arg;
     if (m->type == MSG_ACTION) w->actions++;
     if (m->type == MSG_FAILED) rv_error_set(&w->failed, m->text.code, RV_STR_FMT, RV_STR_ARG(m->text.text));
 }
@@ -50,25 +50,25 @@ static const struct rv_plugin plugin = {.size = sizeof plugin,
 
 static const struct engine_time now = {INT64_C(1000000000), INT64_C(5000000000)};
 
-static void tell(struct world *w, struct msg m) { CU_ASSERT_EQUAL(engine_message(w->engine, now, &m, NULL), 0); }
+static void tell(struct fixture *w, struct msg m) { CU_ASSERT_EQUAL(engine_message(w->engine, now, &m, NULL), 0); }
 
-static struct world *begin(const struct rv_plugin *p) {
-    struct world *w = world = rv_alloc(sizeof *w);
+static struct fixture *begin(const struct rv_plugin *p) {
+    struct fixture *w = fixture = rv_alloc(sizeof *w);
     w->arena = rv_arena_new();
     w->engine = engine_new(&(struct engine_opts){.plugin = p, .send = on_send, .arg = w});
     engine_start(w->engine, now, (struct rv_bytes){script_seed, 32}, 1);
     return w;
 }
 
-static void end(struct world *w) {
+static void end(struct fixture *w) {
     engine_free(w->engine);
     rv_arena_free(w->arena);
     free(w);
 }
 
 /* Runs the pass over the object "a", which has two children. */
-static struct world *run(const struct rv_plugin *p, void (*pass)(struct world *)) {
-    struct world *w = begin(p);
+static struct fixture *run(const struct rv_plugin *p, void (*pass)(struct fixture *)) {
+    struct fixture *w = begin(p);
     w->pass = pass;
     tell(w, script_welcome(w->arena));
     tell(w, script_snap(MSG_SNAP_BEGIN, 1));
@@ -83,10 +83,10 @@ static struct world *run(const struct rv_plugin *p, void (*pass)(struct world *)
 
 /* ---- what the plugin hands over ---------------------------------------------------------------------------- */
 
-static int32_t call_act(struct world *w, const void *p) { return w->api->act(w->host, p); }
-static int32_t call_event(struct world *w, const void *p) { return w->api->event(w->host, p); }
-static int32_t call_http(struct world *w, const void *p) { return w->api->http(w->host, p); }
-static int32_t call_list(struct world *w, const void *p) {
+static int32_t call_act(struct fixture *w, const void *p) { return w->api->act(w->host, p); }
+static int32_t call_event(struct fixture *w, const void *p) { return w->api->event(w->host, p); }
+static int32_t call_http(struct fixture *w, const void *p) { return w->api->http(w->host, p); }
+static int32_t call_list(struct fixture *w, const void *p) {
     int64_t n = w->api->list(w->host, p, NULL, NULL);
     return n >= 0 ? 0 : (int32_t)n;
 }
@@ -99,7 +99,7 @@ static const struct rv_query query = {.size = sizeof query, .kind = 1};
 
 static const struct given {
     const char *name;
-    int32_t (*call)(struct world *w, const void *p);
+    int32_t (*call)(struct fixture *w, const void *p);
     const void *whole;
     size_t size, older; /* older: without the fields that are not needed */
 } givens[] = {
@@ -111,7 +111,7 @@ static const struct given {
 
 /* The struct with this size, in memory of exactly that many bytes, so that a sanitizer sees every read behind it. The
  * bytes that the host does not know have the value `rest`. */
-static int32_t call_sized(struct world *w, const struct given *g, size_t size, int rest) {
+static int32_t call_sized(struct fixture *w, const struct given *g, size_t size, int rest) {
     uint8_t *p = rv_alloc(size);
     uint32_t said = (uint32_t)size;
     memset(p, rest, size);
@@ -122,7 +122,7 @@ static int32_t call_sized(struct world *w, const struct given *g, size_t size, i
     return r;
 }
 
-static void hand_over(struct world *w) {
+static void hand_over(struct fixture *w) {
     for (size_t i = 0; i < RV_ARRAY_LEN(givens); i++) {
         const struct given *g = &givens[i];
         CHECK_ROW(call_sized(w, g, g->size, 0) == 0, g->name);
@@ -137,13 +137,13 @@ static void hand_over(struct world *w) {
 }
 
 static void structs_that_are_handed_over(void) {
-    struct world *w = run(&plugin, hand_over);
+    struct fixture *w = run(&plugin, hand_over);
     CU_ASSERT_EQUAL(w->actions, 2 + 4); /* as many as the welcome has room for: events; timers and HTTP */
     end(w);
 }
 
 /* What an older query does not have narrows nothing; a newer one that asks for nothing new is as one of today. */
-static void query_sizes(struct world *w) {
+static void query_sizes(struct fixture *w) {
     struct rv_query q = {.size = offsetof(struct rv_query, owner_uid), .kind = 1, .owner_uid = RV_STR("nobody")};
     CU_ASSERT_EQUAL(w->api->list(w->host, &q, NULL, NULL), 2);
     q.size = sizeof q;
@@ -156,7 +156,7 @@ static bool one_only(void *arg, const struct rv_object *o) {
     return false;
 }
 
-static void list_stops(struct world *w) {
+static void list_stops(struct fixture *w) {
     struct rv_query rows[] = {{.size = sizeof(struct rv_query), .kind = 1},
                               {.size = sizeof(struct rv_query), .kind = 1, .owner_uid = RV_STR("uid-a")}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
@@ -173,7 +173,7 @@ static void queries(void) {
 
 /* ---- what the host fills --------------------------------------------------------------------------------------- */
 
-static void get_sizes(struct world *w) {
+static void get_sizes(struct fixture *w) {
     static const struct {
         const char *name;
         size_t size, known; /* known: as far as it is written */
@@ -200,7 +200,7 @@ static void get_sizes(struct world *w) {
     CU_ASSERT_TRUE(unsized.name.n == 0 && w->api->get(w->host, 0, RV_STR("ns"), RV_STR("a"), NULL) == RV_E_INVALID);
 }
 
-static void objects_copied(struct world *w) {
+static void objects_copied(struct fixture *w) {
     struct rv_object have = {.size = sizeof have}, to = {.size = offsetof(struct rv_object, value)};
     CU_ASSERT_EQUAL(w->api->get(w->host, 0, RV_STR("ns"), RV_STR("a"), &have), 0);
     rv_object_copy(&to, &have);
@@ -212,7 +212,7 @@ static void structs_that_are_filled(void) {
     end(run(&plugin, objects_copied));
 }
 
-static void ask_twice(struct world *w) {
+static void ask_twice(struct fixture *w) {
     for (uint64_t tag = 1; tag <= 2 && w->passes == 1; tag++) {
         struct rv_action a = {.size = sizeof a, .verb = RV_VERB_TIMER, .tag = tag};
         CU_ASSERT_EQUAL(w->api->act(w->host, &a), 0);
@@ -232,7 +232,7 @@ static void ask_twice(struct world *w) {
 
 /* One at a time: no stride that two sides could see differently. */
 static void results(void) {
-    struct world *w = run(&plugin, ask_twice);
+    struct fixture *w = run(&plugin, ask_twice);
     for (uint64_t id = 1; id <= 2; id++) {
         struct msg m = script_result(id, 0);
         if (id == 1) m.result.r.trailers = from_json(w->arena, "{\"grpc-status\":\"5\"}");
@@ -287,7 +287,7 @@ static void kinds_that_fit_or_not(void) {
         struct rv_plugin p = plugin;
         p.kinds = rows[i].kinds;
         p.kind_n = rows[i].n;
-        struct world *w = begin(&p);
+        struct fixture *w = begin(&p);
         struct msg welcome = script_welcome(w->arena);
         welcome.welcome.kinds = from_json(w->arena, wire);
         tell(w, welcome);

@@ -19,7 +19,7 @@ struct end {
     char why[256];
 };
 
-struct world {
+struct fixture {
     char dir[64], path[2][96];
     struct loop *loop;
     struct lane_context *context;
@@ -43,8 +43,8 @@ static void on_bad(void *arg, const struct rv_error *err) {
     snprintf(e->why, sizeof e->why, "%.250s", err->text);
 }
 
-static struct world begin(void) {
-    struct world w = {.dir = "/tmp/rv-lane-XXXXXX"};
+static struct fixture begin(void) {
+    struct fixture w = {.dir = "/tmp/rv-lane-XXXXXX"};
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(w.dir));
     for (int i = 0; i < 2; i++) snprintf(w.path[i], sizeof w.path[i], "%s/lane%d", w.dir, i);
     w.loop = loop_new(NULL);
@@ -52,13 +52,13 @@ static struct world begin(void) {
     return w;
 }
 
-static void finish(struct world *w) {
+static void finish(struct fixture *w) {
     lane_context_free(w->context);
     loop_free(w->loop);
     CU_ASSERT_EQUAL(rmdir(w->dir), 0); /* the socket files are removed */
 }
 
-static void open_end(struct world *w, struct end *e, bool server, int lane) {
+static void open_end(struct fixture *w, struct end *e, bool server, int lane) {
     struct lane_callbacks cb = {on_message, on_bad, e};
     e->in_order = true;
     e->lane = server ? lane_bind(w->context, w->loop, w->path[lane], &cb, NULL)
@@ -67,7 +67,7 @@ static void open_end(struct world *w, struct end *e, bool server, int lane) {
 }
 
 /* Sleeps between turns as a real loop does. A lost wake-up shows as a hang, which the test's time limit ends. */
-static void turn_until(struct world *w, const uint64_t *counter, uint64_t want) {
+static void turn_until(struct fixture *w, const uint64_t *counter, uint64_t want) {
     while (*counter < want) loop_turn(w->loop, -1);
 }
 
@@ -76,7 +76,7 @@ static void order(struct end *e, uint64_t t) { lane_send(e->lane, &(struct msg){
 
 static void many_in_order(void) {
     enum { MANY = 100000 };
-    struct world w = begin();
+    struct fixture w = begin();
     struct end s = {0}, h = {0};
     open_end(&w, &s, true, 0);
     open_end(&w, &h, false, 0);
@@ -96,7 +96,7 @@ static void many_in_order(void) {
 /* A send from inside another lane's callback consumes that lane's edge. No message may be left unread. */
 static void echo_across_lanes(void) {
     enum { ROUNDS = 5000 };
-    struct world w = begin();
+    struct fixture w = begin();
     struct end s[2] = {{0}}, h[2] = {{0}};
     for (int i = 0; i < 2; i++) {
         open_end(&w, &s[i], true, i);
@@ -121,7 +121,7 @@ static void echo_across_lanes(void) {
 /* One peer never reads, because its loop does not turn. The other lane is not affected. */
 static void stalled_peer(void) {
     enum { MANY = 300000 };
-    struct world w = begin(), asleep = begin();
+    struct fixture w = begin(), asleep = begin();
     struct end s[2] = {{0}}, awake = {0}, stalled = {0};
     open_end(&w, &s[0], true, 0);
     open_end(&w, &s[1], true, 1);
@@ -171,7 +171,7 @@ static void refusals(void) {
         {"good", 1, 1, NULL},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world w = begin();
+        struct fixture w = begin();
         struct end s = {0};
         open_end(&w, &s, true, 0);
         void *zmq = zmq_ctx_new(), *socket = zmq_socket(zmq, ZMQ_DEALER);
@@ -197,7 +197,7 @@ static void refusals(void) {
 
 /* Reads the greeting and the READY command of the lane. A ZeroMQ peer waits for both before it sends a message, and
  * ZeroMQ closes a connection whose messages come before its own READY has been sent. */
-static void await_ready(struct world *w, int fd) {
+static void await_ready(struct fixture *w, int fd) {
     enum { GREETING = 64 };
     char bytes[256];
     size_t got = 0;
@@ -228,7 +228,7 @@ static void without_end(void) {
                 {"a frame of 2^63 bytes", {3, 0x80}, 9, 200000}};
     static const uint8_t zeros[4096];
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world w = begin();
+        struct fixture w = begin();
         struct end s = {0};
         open_end(&w, &s, true, 0);
         struct sockaddr_un a = {.sun_family = AF_UNIX};
@@ -306,7 +306,7 @@ static void framing(void) {
  * are not. It is reported once. The same holds if the caller found the violation. */
 static void violation_drops_the_rest(void) {
     static const uint64_t seqs[][3] = {{1, 2, 9}, {3, 9, 4}, {3, 4, 5}};
-    struct world w = begin();
+    struct fixture w = begin();
     struct end s = {0}, h = {0};
     open_end(&w, &s, true, 0);
     void *zmq = zmq_ctx_new(), *socket = zmq_socket(zmq, ZMQ_DEALER);
@@ -346,7 +346,7 @@ static void violation_drops_the_rest(void) {
 }
 
 static void strangers(void) {
-    struct world w = begin();
+    struct fixture w = begin();
     struct end s = {0}, h = {0}, stranger = {0};
     open_end(&w, &s, true, 0);
     open_end(&w, &h, false, 0);
@@ -369,7 +369,7 @@ static void strangers(void) {
 
 static void blobs_and_death(void) {
     enum { SIZE = 1 << 20, TIMES = 8 };
-    struct world w = begin();
+    struct fixture w = begin();
     struct end s = {0}, h = {0};
     open_end(&w, &s, true, 0);
     open_end(&w, &h, false, 0);
@@ -395,7 +395,7 @@ static void blobs_and_death(void) {
 }
 
 static void paths(void) {
-    struct world w = begin();
+    struct fixture w = begin();
     struct rv_error err = {0};
     struct lane_callbacks cb = {on_message, on_bad, NULL};
     char path[200];

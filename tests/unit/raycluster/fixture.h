@@ -1,4 +1,4 @@
-/* fixture.h - a world with one cluster ns/c and one whole plugin (FIXTURE_PLUGIN, else raycluster), where each thing
+/* fixture.h - a fixture with one cluster ns/c and one whole plugin (FIXTURE_PLUGIN, else raycluster), where each thing
  * happens because the test says so. Single quotes in JSON stand for double ones. */
 #ifndef TESTS_RAYCLUSTER_FIXTURE_H
 #define TESTS_RAYCLUSTER_FIXTURE_H

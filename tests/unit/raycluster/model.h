@@ -17,7 +17,7 @@ struct model_group {
 enum model_gang { GANG_NONE, GANG_VOLCANO, GANG_KUBERNETES };
 
 struct model {
-    /* for a whole story */
+    /* for a whole history */
     bool recreate, autoscaling, indexing;
     enum model_gang gang;
     bool lossy; /* writes may be done without anybody hearing of it */
@@ -35,7 +35,7 @@ void model_apply(const struct model *m, struct rv_fakeapi *api);
 /* As much of it as can be while this group's pods cannot be made (-1: all can) and patches are refused: heads, and the
  * other groups. */
 bool model_check_pods(const struct model *m, const struct rv_fakeapi *api, int without, struct rv_buf *out);
-/* Is the world as wanted? Says in out what is not. */
+/* Is the fixture as wanted? Says in out what is not. */
 bool model_check(const struct model *m, const struct rv_fakeapi *api, struct rv_buf *out);
 
 /* The cluster's own pods that are not being deleted. */

@@ -9,13 +9,13 @@ const struct rv_plugin *rv_plugin_v3(void);
 
 enum { ROOM = 8, PATIENCE_MS = 7000 };
 
-struct world {
+struct fixture {
     struct rv_fakeapi *api;
     struct rv_fakehost *host;
     struct rv_test_random random;
 };
 
-static void start_group(struct world *w, const char *settings, const char *worker_spec, const char *more,
+static void start_group(struct fixture *w, const char *settings, const char *worker_spec, const char *more,
                         unsigned replicas) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_fake_object *made;
@@ -27,7 +27,7 @@ static void start_group(struct world *w, const char *settings, const char *worke
         "\"minReplicas\":0,\"maxReplicas\":2147483647,\"rayStartParams\":{},\"template\":{\"spec\":{%s\"containers\":["
         "{\"name\":\"w\",\"image\":\"i\"}]}}}]}}",
         replicas, more, worker_spec);
-    *w = (struct world){.api = rv_fakeapi_new(INT64_C(1700000000000000000)), .random = {1}};
+    *w = (struct fixture){.api = rv_fakeapi_new(INT64_C(1700000000000000000)), .random = {1}};
     CU_ASSERT_EQUAL(rv_fakeapi_create(w->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), from_json(a, text.p), &made),
                     0);
     w->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v3(),
@@ -38,17 +38,17 @@ static void start_group(struct world *w, const char *settings, const char *worke
     CU_ASSERT_PTR_NOT_NULL_FATAL(w->host);
 }
 
-static void start(struct world *w, const char *settings, const char *worker_spec, unsigned replicas) {
+static void start(struct fixture *w, const char *settings, const char *worker_spec, unsigned replicas) {
     start_group(w, settings, worker_spec, "", replicas);
 }
 
-static void stop(struct world *w) {
+static void stop(struct fixture *w) {
     rv_fakehost_free(w->host);
     rv_fakeapi_free(w->api);
 }
 
 /* Until nothing more happens at this moment. */
-static unsigned workers(struct world *w) {
+static unsigned workers(struct fixture *w) {
     unsigned n = 0;
     while (rv_fakehost_round(w->host)) {
     }
@@ -58,7 +58,7 @@ static unsigned workers(struct world *w) {
 }
 
 /* The scheduler takes n pods; it finds no node for them, which is an answer, too. */
-static void schedule(struct world *w, unsigned n) {
+static void schedule(struct fixture *w, unsigned n) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_val status = from_json(a, "{\"status\":{\"phase\":\"Pending\",\"conditions\":[{\"type\":\"PodScheduled\","
                                         "\"status\":\"False\",\"reason\":\"Unschedulable\"}]}}");
@@ -70,14 +70,14 @@ static void schedule(struct world *w, unsigned n) {
 }
 
 /* What happens at this moment, and what of it was put off for less than a second. */
-static unsigned soon(struct world *w) {
+static unsigned soon(struct fixture *w) {
     (void)workers(w);
     rv_fakehost_advance(w->host, 900);
     return workers(w);
 }
 
 static void test_pace(void) {
-    struct world w;
+    struct fixture w;
     start(&w, "{}", "", 100);
     unsigned n = workers(&w);
     CU_ASSERT_TRUE(n < ROOM && n > ROOM / 2); /* with the head */
@@ -88,7 +88,7 @@ static void test_pace(void) {
     stop(&w);
 }
 
-static unsigned waiting(struct world *w) {
+static unsigned waiting(struct fixture *w) {
     unsigned n = 0;
     for (struct rv_fake_object *o = w->api->objects; o != NULL; o = o->next)
         n += strcmp(o->resource, "pods") == 0 && !rv_val_present(rv_val_path(o->value, "status.conditions"));
@@ -106,7 +106,7 @@ static void test_window(void) {
         {"all that there are: more and more", 1000, 16, 64},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world w;
+        struct fixture w;
         start(&w, "{}", "", 5000);
         (void)soon(&w);
         for (unsigned k = 0; k < 60; k++) {
@@ -121,7 +121,7 @@ static void test_window(void) {
 }
 
 static void test_no_scheduler(void) {
-    struct world w;
+    struct fixture w;
     start(&w, "{}", "", 40);
     unsigned n = workers(&w);
     for (int i = 0; i < 5; i++) {
@@ -142,7 +142,7 @@ static void test_whole_gangs(void) {
         {"a scheduler of the user", "{}", "\"schedulerName\":\"mine\","},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world w;
+        struct fixture w;
         start(&w, rows[i].settings, rows[i].spec, 60);
         CHECK_ROW(soon(&w) == 60, rows[i].what);
         stop(&w);
@@ -161,7 +161,7 @@ static void test_sizes(void) {
         {"a replica of many hosts", "\"numOfHosts\":100,", 1, 8, 32, 100},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world w;
+        struct fixture w;
         start_group(&w, "{}", "", rows[i].more, rows[i].replicas);
         unsigned n = workers(&w);
         CHECK_ROW(n >= rows[i].least && n <= rows[i].most, rows[i].what);
@@ -177,7 +177,7 @@ static void test_sizes(void) {
 /* The work of a pass grows with the number of groups, not with its square. */
 static void test_many_groups(void) {
     enum { GROUPS = 3000 };
-    struct world w;
+    struct fixture w;
     rv_autobuf struct rv_buf spec = {0};
     rv_autoarena struct rv_arena *a = rv_arena_new();
     for (unsigned i = 0; i < GROUPS; i++)

@@ -9,7 +9,7 @@ const struct rv_plugin *rv_plugin_v3(void);
 #define WAS "{\"featureGates\":{\"KubernetesWAS\":true}}"
 #define VOLCANO "{\"batchScheduler\":\"volcano\"}"
 
-struct world {
+struct fixture {
     struct rv_fakeapi *api;
     struct rv_fakehost *host;
     struct rv_test_random random;
@@ -21,10 +21,10 @@ static const char cluster[] =
     "\"workerGroupSpecs\":[{\"groupName\":\"g\",\"replicas\":2,\"minReplicas\":0,\"maxReplicas\":9,\"template\":{"
     "\"spec\":{\"containers\":[{\"name\":\"w\",\"image\":\"i\",\"resources\":{\"requests\":{\"gpu\":\"1\"}}}]}}}]}}";
 
-static void start(struct world *w, const char *settings) {
+static void start(struct fixture *w, const char *settings) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_fake_object *made;
-    *w = (struct world){.api = rv_fakeapi_new(INT64_C(1700000000000000000)), .random = {7}};
+    *w = (struct fixture){.api = rv_fakeapi_new(INT64_C(1700000000000000000)), .random = {7}};
     CU_ASSERT_EQUAL(rv_fakeapi_create(w->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), from_json(a, cluster), &made),
                     0);
     w->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v3(),
@@ -35,12 +35,12 @@ static void start(struct world *w, const char *settings) {
     CU_ASSERT_PTR_NOT_NULL_FATAL(w->host);
 }
 
-static void stop(struct world *w) {
+static void stop(struct fixture *w) {
     rv_fakehost_free(w->host);
     rv_fakeapi_free(w->api);
 }
 
-static void settle(struct world *w) {
+static void settle(struct fixture *w) {
     for (int i = 0; i < 6; i++) {
         while (rv_fakehost_round(w->host)) {
         }
@@ -48,21 +48,21 @@ static void settle(struct world *w) {
     }
 }
 
-static void patch(struct world *w, const char *resource, const char *name, const char *body) {
+static void patch(struct fixture *w, const char *resource, const char *name, const char *body) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_fake_object *o = rv_fakeapi_get(w->api, resource, name);
     CU_ASSERT_PTR_NOT_NULL_FATAL(o);
     CU_ASSERT_EQUAL(rv_fakeapi_patch(w->api, o, false, RV_STR(""), from_json(a, body)), 0);
 }
 
-static unsigned count(const struct world *w, const char *resource) {
+static unsigned count(const struct fixture *w, const char *resource) {
     unsigned n = 0;
     for (const struct rv_fake_object *o = w->api->objects; o != NULL; o = o->next)
         n += strcmp(o->resource, resource) == 0;
     return n;
 }
 
-static int64_t number(const struct world *w, const char *resource, const char *name, const char *path) {
+static int64_t number(const struct fixture *w, const char *resource, const char *name, const char *path) {
     const struct rv_fake_object *o = rv_fakeapi_get(w->api, resource, name);
     return o != NULL ? rv_path_int(o->value, path, -1) : -2;
 }
@@ -77,7 +77,7 @@ static void test_group_first(void) {
                 {WAS, "podgroups", "c-cluster"},
                 {WAS, "workloads", "c"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world w;
+        struct fixture w;
         start(&w, rows[i].settings);
         for (unsigned step = 0; step < 400; step++) { /* whatever fails on the way */
             while (rv_fakehost_deliver(w.host)) {
@@ -100,7 +100,7 @@ static void test_group_first(void) {
 static void test_suspended(void) {
     static const char *const settings[] = {VOLCANO, WAS};
     for (size_t i = 0; i < RV_ARRAY_LEN(settings); i++) {
-        struct world w;
+        struct fixture w;
         start(&w, settings[i]);
         patch(&w, "rayclusters", "c", "{\"spec\":{\"suspend\":true}}");
         settle(&w);
@@ -113,7 +113,7 @@ static void test_suspended(void) {
 }
 
 static void test_size_follows(void) {
-    struct world w;
+    struct fixture w;
     start(&w, VOLCANO);
     settle(&w);
     CU_ASSERT_EQUAL(number(&w, "podgroups", "ray-c-pg", "spec.minMember"), 3);
@@ -132,7 +132,7 @@ static void test_size_follows(void) {
 
 /* Kubernetes guards a group that pods name, and pods stay: without more it would be on its way out for ever. */
 static void test_made_anew(void) {
-    struct world w;
+    struct fixture w;
     start(&w, WAS);
     settle(&w);
     patch(&w, "podgroups", "c-cluster", "{\"metadata\":{\"finalizers\":[\"" GUARD "\"]}}");
@@ -154,7 +154,7 @@ static void test_made_anew(void) {
 
 /* Somebody else's finalizer is none of our business: the group stays until he is done, and no pod is made meanwhile. */
 static void test_others_finalizer(void) {
-    struct world w;
+    struct fixture w;
     start(&w, WAS);
     settle(&w);
     patch(&w, "podgroups", "c-cluster", "{\"metadata\":{\"finalizers\":[\"x/y\",\"" GUARD "\"]}}");
@@ -171,7 +171,7 @@ static void test_others_finalizer(void) {
 }
 
 static void test_deleted_by_somebody(void) {
-    struct world w;
+    struct fixture w;
     start(&w, WAS);
     settle(&w);
     patch(&w, "podgroups", "c-cluster", "{\"metadata\":{\"finalizers\":[\"" GUARD "\"]}}");
@@ -184,7 +184,7 @@ static void test_deleted_by_somebody(void) {
 }
 
 static void test_no_gang_any_more(void) {
-    struct world w;
+    struct fixture w;
     start(&w, WAS);
     settle(&w);
     patch(&w, "podgroups", "c-cluster", "{\"metadata\":{\"finalizers\":[\"" GUARD "\"]}}");
@@ -204,7 +204,7 @@ static void test_somebody_elses(void) {
                 {WAS, "scheduling.k8s.io/v1alpha2", "c-cluster", 0}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
-        struct world w;
+        struct fixture w;
         struct rv_fake_object *made;
         start(&w, rows[i].settings);
         struct rv_val theirs =

@@ -1,7 +1,7 @@
 /* test_prerequisites.c - what a cluster needs that others make, what is told of a head that is not ready, and what the
  * status says that the spec asks for. */
 #include "plugins/ray/fields.h"
-#include "scene.h"
+#include "scenario.h"
 
 #define MINUTE INT64_C(60000)
 #define HEAD(more)                                                                                                     \
@@ -11,7 +11,7 @@
     "'rayStartParams':{},'template':{'spec':{" more "}}}]"
 #define PLAIN "'containers':[{'name':'w','image':'i'}]"
 
-static void create(struct scene *s, const char *resource, const char *name) {
+static void create(struct scenario *s, const char *resource, const char *name) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_fake_object *made;
     struct rv_val v = from_json(a, rv_arena_fmt(a, "{\"metadata\":{\"name\":\"%s\"}}", name).p);
@@ -20,31 +20,31 @@ static void create(struct scene *s, const char *resource, const char *name) {
 
 /* The account of the autoscaler's is the user's to make: no head before it is there. */
 static void test_account(void) {
-    struct scene s = {.kubelets = true};
-    scene_start(&s, "{}", HEAD("'serviceAccountName':'mine',") ",'enableInTreeAutoscaling':true");
-    scene_pass(&s, 5000);
-    CU_ASSERT_TRUE(scene_said(&s, "AutoscalerServiceAccountNotFound"));
-    CU_ASSERT_EQUAL(scene_pods(&s, ""), 0);
+    struct scenario s = {.kubelets = true};
+    scenario_start(&s, "{}", HEAD("'serviceAccountName':'mine',") ",'enableInTreeAutoscaling':true");
+    scenario_pass(&s, 5000);
+    CU_ASSERT_TRUE(scenario_said(&s, "AutoscalerServiceAccountNotFound"));
+    CU_ASSERT_EQUAL(scenario_pods(&s, ""), 0);
     create(&s, "serviceaccounts", "mine");
-    scene_forget(&s);
-    scene_pass(&s, 10 * MINUTE);
-    CU_ASSERT_EQUAL(scene_pods(&s, "-head-"), 1);
-    CU_ASSERT_FALSE(scene_said(&s, "AutoscalerServiceAccountNotFound"));
-    scene_stop(&s);
+    scenario_forget(&s);
+    scenario_pass(&s, 10 * MINUTE);
+    CU_ASSERT_EQUAL(scenario_pods(&s, "-head-"), 1);
+    CU_ASSERT_FALSE(scenario_said(&s, "AutoscalerServiceAccountNotFound"));
+    scenario_stop(&s);
 }
 
 /* A claim that is not there is told once: the head waits for it by itself. */
 static void test_claim(void) {
-    struct scene s = {.kubelets = true};
-    scene_start(&s, "{\"featureGates\":{\"GCSFaultToleranceEmbeddedStorage\":true}}",
-                HEAD("") ",'gcsFaultToleranceOptions':{'backend':'rocksdb','storage':{'claimName':'disk'}}");
-    scene_pass(&s, 5000);
-    CU_ASSERT_TRUE(scene_said(&s, "FailedToCreatePVC"));
+    struct scenario s = {.kubelets = true};
+    scenario_start(&s, "{\"featureGates\":{\"GCSFaultToleranceEmbeddedStorage\":true}}",
+                   HEAD("") ",'gcsFaultToleranceOptions':{'backend':'rocksdb','storage':{'claimName':'disk'}}");
+    scenario_pass(&s, 5000);
+    CU_ASSERT_TRUE(scenario_said(&s, "FailedToCreatePVC"));
 
-    scene_forget(&s);
-    scene_pass(&s, 10 * MINUTE);
-    CU_ASSERT_FALSE(scene_said(&s, "FailedToCreatePVC"));
-    scene_stop(&s);
+    scenario_forget(&s);
+    scenario_pass(&s, 10 * MINUTE);
+    CU_ASSERT_FALSE(scenario_said(&s, "FailedToCreatePVC"));
+    scenario_stop(&s);
 }
 
 /* Version 1 of the autoscaler replaces pods; a group that restarts them itself is warned of. */
@@ -66,12 +66,12 @@ static void test_restarts(void) {
         {HEAD("") WORKERS("'restartPolicy':'Always'," PLAIN), false},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {.kubelets = true};
-        scene_start(&s, "{}", rows[i].spec);
-        scene_pass(&s, 5000);
-        CHECK_ROW(scene_said(&s, "restartPolicy for worker groups [aa] should be Never") == rows[i].warned,
+        struct scenario s = {.kubelets = true};
+        scenario_start(&s, "{}", rows[i].spec);
+        scenario_pass(&s, 5000);
+        CHECK_ROW(scenario_said(&s, "restartPolicy for worker groups [aa] should be Never") == rows[i].warned,
                   rows[i].spec);
-        scene_stop(&s);
+        scenario_stop(&s);
     }
 }
 
@@ -92,15 +92,16 @@ static void test_head_reason(void) {
         {"{'phase':'Running','conditions':[{'type':'Ready','status':'False'}]}", "Unknown", ""},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {0};
-        scene_start(&s, "{}", HEAD(""));
-        scene_pass(&s, 1000);
-        scene_become(&s, "-head-", rows[i].status);
-        scene_pass(&s, 5000);
-        CHECK_ROW(rv_str_is(scene_condition(&s, RC_CONDITION_HEAD_READY, "status"), "False"), rows[i].reason);
-        CHECK_ROW(rv_str_is(scene_condition(&s, RC_CONDITION_HEAD_READY, "reason"), rows[i].reason), rows[i].reason);
-        CHECK_ROW(rv_str_is(scene_condition(&s, RC_CONDITION_HEAD_READY, "message"), rows[i].message), rows[i].reason);
-        scene_stop(&s);
+        struct scenario s = {0};
+        scenario_start(&s, "{}", HEAD(""));
+        scenario_pass(&s, 1000);
+        scenario_become(&s, "-head-", rows[i].status);
+        scenario_pass(&s, 5000);
+        CHECK_ROW(rv_str_is(scenario_condition(&s, RC_CONDITION_HEAD_READY, "status"), "False"), rows[i].reason);
+        CHECK_ROW(rv_str_is(scenario_condition(&s, RC_CONDITION_HEAD_READY, "reason"), rows[i].reason), rows[i].reason);
+        CHECK_ROW(rv_str_is(scenario_condition(&s, RC_CONDITION_HEAD_READY, "message"), rows[i].message),
+                  rows[i].reason);
+        scenario_stop(&s);
     }
 }
 
@@ -109,17 +110,18 @@ static void test_desired(void) {
     static const struct {
         const char *path, *want;
     } rows[] = {{"desiredCPU", "2"}, {"desiredMemory", "4Gi"}, {"desiredTPU", "16"}, {"desiredGPU", "8"}};
-    struct scene s = {.kubelets = true};
-    scene_start(&s, "{}",
-                HEAD("") WORKERS("'containers':[{'name':'w','image':'i','resources':{'requests':{'cpu':'500m'},"
-                                 "'limits':{'cpu':'3','memory':'1Gi','google.com/tpu':'4','nvidia.com/gpu':'2'}}}]"));
-    scene_pass(&s, 5000);
+    struct scenario s = {.kubelets = true};
+    scenario_start(&s, "{}",
+                   HEAD("")
+                       WORKERS("'containers':[{'name':'w','image':'i','resources':{'requests':{'cpu':'500m'},"
+                               "'limits':{'cpu':'3','memory':'1Gi','google.com/tpu':'4','nvidia.com/gpu':'2'}}}]"));
+    scenario_pass(&s, 5000);
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct rv_str have = rv_val_str(scene_status(&s, rows[i].path));
+        struct rv_str have = rv_val_str(scenario_status(&s, rows[i].path));
         if (!rv_str_is(have, rows[i].want)) printf("\n    " RV_STR_FMT, RV_STR_ARG(have));
         CHECK_ROW(rv_str_is(have, rows[i].want), rows[i].path);
     }
-    scene_stop(&s);
+    scenario_stop(&s);
 }
 
 /* Nobody makes more pods than maxReplicas, and no more are counted. */
@@ -130,17 +132,17 @@ static void test_desired_within_bounds(void) {
     } rows[] = {{9, 0, 3, "1500m"}, {0, 2, 3, "1"}, {2, 0, 3, "1"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
-        struct scene s = {.kubelets = true};
-        scene_start(&s, "{}",
-                    rv_arena_fmt(a,
-                                 "%s,'workerGroupSpecs':[{'groupName':'g','replicas':%d,'minReplicas':%d,"
-                                 "'maxReplicas':%d,'template':{'spec':{'containers':[{'name':'w','image':'i',"
-                                 "'resources':{'requests':{'cpu':'500m'}}}]}}}]",
-                                 SCENE_HEAD, rows[i].replicas, rows[i].least, rows[i].most)
-                        .p);
-        scene_pass(&s, 5000);
-        CHECK_ROW(rv_str_is(rv_val_str(scene_status(&s, "desiredCPU")), rows[i].cpu), rows[i].cpu);
-        scene_stop(&s);
+        struct scenario s = {.kubelets = true};
+        scenario_start(&s, "{}",
+                       rv_arena_fmt(a,
+                                    "%s,'workerGroupSpecs':[{'groupName':'g','replicas':%d,'minReplicas':%d,"
+                                    "'maxReplicas':%d,'template':{'spec':{'containers':[{'name':'w','image':'i',"
+                                    "'resources':{'requests':{'cpu':'500m'}}}]}}}]",
+                                    SCENARIO_HEAD, rows[i].replicas, rows[i].least, rows[i].most)
+                           .p);
+        scenario_pass(&s, 5000);
+        CHECK_ROW(rv_str_is(rv_val_str(scenario_status(&s, "desiredCPU")), rows[i].cpu), rows[i].cpu);
+        scenario_stop(&s);
     }
 }
 

@@ -1,11 +1,11 @@
 /* test_property.c - whatever happens to a RayCluster, once it stops happening the cluster becomes what its spec says,
  * and then the plugin is quiet.
  *
- * A story is drawn from a seed: edits, pods that start, fail and vanish, writes that fail or whose answers get lost,
+ * A history is drawn from a seed: edits, pods that start, fail and vanish, writes that fail or whose answers get lost,
  * news that come late, twice or out of order, deaths of the host; pods that never go, a group that cannot be made,
  * patches that are refused. After each chapter the disturbances end, the lasting ones last: what has nothing to do with
  * them must be as wanted, and be written about no more than back-off allows. Then they end too; within SETTLE simulated
- * minutes nothing more may be written, and everything must be as wanted. The same seed tells the same story:
+ * minutes nothing more may be written, and everything must be as wanted. The same seed gives the same history:
  * RAYVISOR_PROPERTY_SEED=n RAYVISOR_PROPERTY_RUNS=1. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #include "model.h"
 #include "plugins/ray/fields.h"
 #include "plugins/ray/scheduler.h"
-#include "tests/support/story.h"
+#include "tests/support/history.h"
 #include "tests/unit/sdk/suite.h"
 
 const struct rv_plugin *rv_plugin_v3(void);
@@ -29,22 +29,22 @@ enum { LASTING_WRITES = 80 }; /* in the second half of that */
 /* What the API server refuses until further notice. */
 enum lasting { LASTS_NOTHING, LASTS_GROUP, LASTS_PATCHES };
 
-struct story {
+struct history {
     uint64_t seed;
     struct rv_test_random random;
     struct model model;
     struct rv_fakeapi *api;
     struct rv_fakehost *host;
-    uint32_t trouble; /* percent of requests that go wrong */
+    uint32_t failure_percent; /* percent of requests that go wrong */
     enum lasting lasting;
     uint32_t refused_group;
     const char *refused_patches; /* of this resource */
-    struct chronicle chronicle;
+    struct event_log event_log;
 };
 
 static void on_note(void *arg, const char *line) {
-    struct story *s = arg;
-    chronicle_add(&s->chronicle, line);
+    struct history *s = arg;
+    event_log_add(&s->event_log, line);
 }
 
 /* ---- kubelets, and others who act in the cluster ----------------------------------------------------------------- */
@@ -68,7 +68,7 @@ static const struct pod_state states[] = {
 };
 enum { POD_RUNS, POD_READY };
 
-static void patch_status(struct story *s, struct rv_fake_object *o, const char *status) {
+static void patch_status(struct history *s, struct rv_fake_object *o, const char *status) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_str text = rv_arena_fmt(a, "{'status':%s}", status);
     char *p = rv_arena_alloc(a, text.n + 1);
@@ -79,7 +79,7 @@ static void patch_status(struct story *s, struct rv_fake_object *o, const char *
 static bool is(const struct rv_fake_object *o, const char *resource) { return strcmp(o->resource, resource) == 0; }
 
 /* One of the kind, not the bystander; NULL: none. */
-static struct rv_fake_object *any(struct story *s, const char *resource) {
+static struct rv_fake_object *any(struct history *s, const char *resource) {
     struct rv_fake_object *chosen = NULL;
     uint32_t n = 0;
     for (struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next)
@@ -89,14 +89,14 @@ static struct rv_fake_object *any(struct story *s, const char *resource) {
     return chosen;
 }
 
-static void note(struct story *s, const char *what, const struct rv_fake_object *o) {
-    char line[STORY_LINE];
+static void note(struct history *s, const char *what, const struct rv_fake_object *o) {
+    char line[HISTORY_LINE];
     snprintf(line, sizeof line, "%s%s%s %s", o != NULL ? o->resource : "", o != NULL ? " " : "",
              o != NULL ? o->name : "", what);
     on_note(s, line);
 }
 
-static void pod_event(struct story *s) {
+static void pod_event(struct history *s) {
     struct rv_fake_object *pod = any(s, "pods");
     if (pod == NULL) return;
     /* What has ended stays so; most do well. */
@@ -118,7 +118,7 @@ static bool may_run(const struct rv_fake_object *pod) {
 }
 
 /* Kubernetes keeps a group as long as pods name it: the API server adds a finalizer, a controller takes it away. */
-static bool guard(struct story *s, struct rv_fake_object *group) {
+static bool guard(struct history *s, struct rv_fake_object *group) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     bool guarded = rv_val_len(rv_val_path(group->value, "metadata.finalizers")) > 0, named = false,
          deleting = rv_meta_deleting(group->value);
@@ -131,7 +131,7 @@ static bool guard(struct story *s, struct rv_fake_object *group) {
     return true;
 }
 
-static bool kubelets(struct story *s) {
+static bool kubelets(struct history *s) {
     bool any_pod = false;
     for (struct rv_fake_object *o = s->api->objects, *next; o != NULL; o = next) {
         next = o->next;
@@ -151,7 +151,7 @@ static bool kubelets(struct story *s) {
     return any_pod;
 }
 
-static void somebody_deletes(struct story *s, const char *resource) {
+static void somebody_deletes(struct history *s, const char *resource) {
     struct rv_fake_object *o = any(s, resource);
     if (o == NULL) return;
     note(s, "is deleted by somebody", o);
@@ -159,7 +159,7 @@ static void somebody_deletes(struct story *s, const char *resource) {
     (void)rv_fakeapi_delete(s->api, o, RV_STR(""));
 }
 
-static void bystander(struct story *s) {
+static void bystander(struct history *s) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_fake_object *made;
     struct rv_val v =
@@ -168,10 +168,10 @@ static void bystander(struct story *s) {
     (void)rv_fakeapi_create(s->api, RV_STR("v1"), RV_STR("pods"), v, &made);
 }
 
-/* ---- troubles that last ------------------------------------------------------------------------------------------ */
+/* ---- failures that last ------------------------------------------------------------------------------------------ */
 
 static int refuse(void *arg, const struct rv_action *a, struct rv_str *message) {
-    const struct story *s = arg;
+    const struct history *s = arg;
     char group[16];
     snprintf(group, sizeof group, "-g%u-", s->refused_group);
     bool patch = a->verb == RV_VERB_MERGE_PATCH && s->lasting == LASTS_PATCHES && a->subresource.n == 0 &&
@@ -182,7 +182,7 @@ static int refuse(void *arg, const struct rv_action *a, struct rv_str *message) 
     return create || patch ? RV_E_FORBIDDEN : 0;
 }
 
-static void begin_to_refuse(struct story *s) {
+static void begin_to_refuse(struct history *s) {
     static const char *const resources[] = {"pods", "services", "ingresses", "roles"};
     if (rv_test_random_chance(&s->random, 60)) {
         s->lasting = LASTS_GROUP;
@@ -195,7 +195,7 @@ static void begin_to_refuse(struct story *s) {
 }
 
 /* Its node has gone: it is deleted and stays. A head that stays would hold everything, as it must. */
-static void never_goes(struct story *s) {
+static void never_goes(struct history *s) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_fake_object *pod = any(s, "pods");
     if (pod == NULL || strstr(pod->name, "-worker-") == NULL || rv_meta_deleting(pod->value)) return;
@@ -206,13 +206,13 @@ static void never_goes(struct story *s) {
 }
 
 /* What waits for all pods to be gone could wait for ever. */
-static bool may_stay(const struct story *s) {
+static bool may_stay(const struct history *s) {
     const struct rv_fake_object *c = rv_fakeapi_get(s->api, "rayclusters", MODEL_NAME);
     return s->model.exists && !s->model.suspend && !s->model.invalid && c != NULL && !rv_meta_deleting(c->value) &&
            !rv_condition_is(rv_val_path(c->value, "status.conditions"), RC_CONDITION_SUSPENDING, "True");
 }
 
-static void let_go(struct story *s) {
+static void let_go(struct history *s) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_val none = from_json(a, "{\"metadata\":{\"finalizers\":null}}");
     for (struct rv_fake_object *o = s->api->objects, *next; o != NULL; o = next) {
@@ -223,7 +223,7 @@ static void let_go(struct story *s) {
 }
 
 /* Another version of the operator made it. Under Recreate it would swallow an edit of the same moment, as it must. */
-static void of_another_version(struct story *s) {
+static void of_another_version(struct history *s) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_fake_object *pod = any(s, "pods");
     if (pod == NULL || s->model.recreate) return;
@@ -231,15 +231,16 @@ static void of_another_version(struct story *s) {
     (void)rv_fakeapi_patch(s->api, pod, false, RV_STR(""), old);
 }
 
-/* ---- a story ----------------------------------------------------------------------------------------------------- */
+/* ---- a history -----------------------------------------------------------------------------------------------------
+ */
 
-static void edit(struct story *s) {
+static void edit(struct history *s) {
     model_edit(&s->model, &s->random, s->api);
     note(s, "-- the user edits the cluster", NULL);
     model_apply(&s->model, s->api);
 }
 
-static void lasting_trouble(struct story *s) {
+static void lasting_failure(struct history *s) {
     uint32_t what = rv_test_random_below(&s->random, 3);
     if (what == 0)
         never_goes(s);
@@ -249,14 +250,14 @@ static void lasting_trouble(struct story *s) {
         of_another_version(s);
 }
 
-static void step(struct story *s) {
-    static const uint32_t troubles[] = {0, 0, 10, 40, 90};
+static void step(struct history *s) {
+    static const uint32_t percents[] = {0, 0, 10, 40, 90};
     uint32_t what = rv_test_random_below(&s->random, 100), n = 1 + rv_test_random_below(&s->random, 5);
     if (what < 28)
         while (n-- > 0 && rv_fakehost_deliver(s->host)) {
         }
     else if (what < 54)
-        while (n-- > 0 && rv_fakehost_serve(s->host, s->trouble)) {
+        while (n-- > 0 && rv_fakehost_serve(s->host, s->failure_percent)) {
         }
     else if (what < 64)
         rv_fakehost_advance(s->host, rv_test_random_below(&s->random, 3000));
@@ -277,18 +278,18 @@ static void step(struct story *s) {
     else if (what < 93)
         rv_fakehost_restart(s->host);
     else if (what < 95)
-        lasting_trouble(s);
+        lasting_failure(s);
     else if (what < 97)
         (void)rv_fakeapi_collect(s->api);
     else if (what < 98)
         (void)kubelets(s);
     else
-        s->trouble = troubles[rv_test_random_below(&s->random, RV_ARRAY_LEN(troubles))];
+        s->failure_percent = percents[rv_test_random_below(&s->random, RV_ARRAY_LEN(percents))];
     if (rv_test_random_chance(&s->random, 80)) rv_fakehost_run(s->host);
 }
 
 /* Everybody does what he should, until nothing is left to do at this moment. */
-static bool work(struct story *s) {
+static bool work(struct history *s) {
     bool did = false;
     if (!may_stay(s)) let_go(s);
     for (bool more = true; more; did |= more) {
@@ -300,7 +301,7 @@ static bool work(struct story *s) {
 }
 
 /* Redis has been emptied, and nothing holds the deleted cluster any longer. */
-static bool may_go(const struct story *s) {
+static bool may_go(const struct history *s) {
     const struct rv_fake_object *cluster = rv_fakeapi_get(s->api, "rayclusters", MODEL_NAME), *job = s->api->objects;
     while (job != NULL && !is(job, "jobs")) job = job->next;
     return cluster != NULL && rv_meta_deleting(cluster->value) && job != NULL &&
@@ -310,22 +311,22 @@ static bool may_go(const struct story *s) {
 static uint64_t number(const struct rv_fake_object *o) { return strtoull(o->uid + strlen("uid-"), NULL, 10); }
 
 /* A pod that was made when the plugin knew everything, and is deleted again. */
-static bool made_in_vain(const struct story *s, uint64_t since) {
+static bool made_in_vain(const struct history *s, uint64_t since) {
     for (const struct rv_fake_object *o = s->api->objects; o != NULL && since != 0; o = o->next)
         if (is(o, "pods") && number(o) > since && rv_meta_deleting(o->value)) return true;
     return false;
 }
 
 /* How long until something happens again; that has passed. */
-static int64_t pass_time(struct story *s) {
-    int64_t ms = story_next_moment(s->host, s->api);
+static int64_t pass_time(struct history *s) {
+    int64_t ms = history_next_moment(s->host, s->api);
     rv_fakehost_advance(s->host, ms);
     rv_fakehost_run(s->host);
     return ms;
 }
 
 /* What is refused stays so, everything else is well. False: faults has what is wrong. */
-static bool settle_around(struct story *s, struct rv_buf *faults) {
+static bool settle_around(struct history *s, struct rv_buf *faults) {
     uint64_t before = 0;
     if (s->lasting == LASTS_NOTHING) return true;
     note(s, "== what is refused stays so, and all groups get other sizes", NULL);
@@ -344,7 +345,7 @@ static bool settle_around(struct story *s, struct rv_buf *faults) {
 }
 
 /* NULL, or what is wrong. */
-static const char *settle(struct story *s) {
+static const char *settle(struct history *s) {
     int64_t waited = 0, quiet = 0, held = 0;
     uint64_t informed = 0; /* objects made before the plugin knew of everything */
     note(s, "== the disturbances end", NULL);
@@ -365,17 +366,17 @@ static const char *settle(struct story *s) {
     return quiet >= QUIET_MS ? NULL : "  - it writes on and on\n";
 }
 
-static bool chapter(struct story *s) {
+static bool chapter(struct history *s) {
     for (int i = 0; i < STEPS; i++) step(s);
     rv_autobuf struct rv_buf faults = {0};
     const char *unrest = settle_around(s, &faults) ? settle(s) : NULL;
     if (unrest == NULL && faults.n == 0 && model_check(&s->model, s->api, &faults)) return true;
-    chronicle_report(&s->chronicle, s->seed, unrest != NULL ? unrest : rv_buf_cstr(&faults), s->api, "rayclusters");
+    event_log_report(&s->event_log, s->seed, unrest != NULL ? unrest : rv_buf_cstr(&faults), s->api, "rayclusters");
     return false;
 }
 
-static bool tell_story(uint64_t seed) {
-    struct story *s = rv_alloc(sizeof *s);
+static bool run_history(uint64_t seed) {
+    struct history *s = rv_alloc(sizeof *s);
     static const char *const gangs[] = {"", "\"batchScheduler\":\"volcano\",", ""};
     char settings[256];
     s->seed = seed;
@@ -406,7 +407,7 @@ static bool tell_story(uint64_t seed) {
     return ok;
 }
 
-static void stories(void) { CU_ASSERT_EQUAL(stories_tell(RUNS, tell_story), 0); }
+static void histories(void) { CU_ASSERT_EQUAL(histories_run(RUNS, run_history), 0); }
 
-static const struct suite_test tests[] = {{"stories", stories}};
+static const struct suite_test tests[] = {{"histories", histories}};
 SUITE_MAIN("raycluster: whatever happens", tests)

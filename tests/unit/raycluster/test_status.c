@@ -15,24 +15,24 @@ static const char cluster[] =
     "\"minReplicas\":0,\"maxReplicas\":8,\"rayStartParams\":{},\"template\":{\"spec\":{\"containers\":["
     "{\"name\":\"w\",\"image\":\"i\"}]}}}]}}";
 
-struct world {
+struct fixture {
     struct rv_fakeapi *api;
     struct rv_fakehost *host;
     struct rv_test_random random;
 };
 
-static void settle(struct world *w) {
+static void settle(struct fixture *w) {
     while (rv_fakehost_round(w->host)) {
     }
 }
 
-static void pass_time(struct world *w, int64_t ms) {
+static void pass_time(struct fixture *w, int64_t ms) {
     rv_fakehost_advance(w->host, ms);
     settle(w);
 }
 
 /* n pods of the kind ("-head-", "-worker-") become ready, or stop being so. */
-static void turn(struct world *w, const char *kind, unsigned n, bool ready) {
+static void turn(struct fixture *w, const char *kind, unsigned n, bool ready) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_val status =
         from_json(a, rv_arena_fmt(a,
@@ -49,16 +49,16 @@ static void turn(struct world *w, const char *kind, unsigned n, bool ready) {
     settle(w);
 }
 
-static struct rv_val told(struct world *w) {
+static struct rv_val told(struct fixture *w) {
     return rv_val_get(rv_fakeapi_get(w->api, "rayclusters", "c")->value, "status");
 }
 
-static int64_t ready_told(struct world *w) { return rv_path_int(told(w), "readyWorkerReplicas", 0); }
+static int64_t ready_told(struct fixture *w) { return rv_path_int(told(w), "readyWorkerReplicas", 0); }
 
-static void start(struct world *w) {
+static void start(struct fixture *w) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_fake_object *made;
-    *w = (struct world){.api = rv_fakeapi_new(INT64_C(1700000000000000000)), .random = {1}};
+    *w = (struct fixture){.api = rv_fakeapi_new(INT64_C(1700000000000000000)), .random = {1}};
     CU_ASSERT_EQUAL(rv_fakeapi_create(w->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), from_json(a, cluster), &made),
                     0);
     w->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v3(),
@@ -73,13 +73,13 @@ static void start(struct world *w) {
     for (int i = 0; i < 20; i++) pass_time(w, 1000);
 }
 
-static void stop(struct world *w) {
+static void stop(struct fixture *w) {
     rv_fakehost_free(w->host);
     rv_fakeapi_free(w->api);
 }
 
 static void test_gathered(void) {
-    struct world w;
+    struct fixture w;
     start(&w);
     uint64_t writes = rv_fakehost_writes(w.host);
     int64_t step;
@@ -98,7 +98,7 @@ static void test_gathered(void) {
 }
 
 static void test_after_quiet(void) {
-    struct world w;
+    struct fixture w;
     start(&w);
     turn(&w, "-worker-", WORKERS, true);
     CU_ASSERT_EQUAL(ready_told(&w), WORKERS);

@@ -1,8 +1,8 @@
-/* test_controller.c - the plugin in a world with a clock of its own: each run once and in time, through crashes, jumps
- * of the clock, long sleeps and everything that may be wrong. */
+/* test_controller.c - the plugin in a fixture with a clock of its own: each run once and in time, through crashes,
+ * jumps of the clock, long sleeps and everything that may be wrong. */
+#include "fixture.h"
 #include "plugins/raycronjob/zone.h"
 #include "tests/unit/sdk/suite.h"
-#include "world.h"
 
 #define HOUR INT64_C(3600)
 #define DAY INT64_C(86400)
@@ -19,7 +19,7 @@ static bool contains(struct rv_str s, const char *words) {
 
 /* Each minute whose clock is wanted has one RayJob, no other has, and none came late. Clocks change by whole quarters
  * of an hour, so of a schedule that is coarser only these are looked at. */
-static unsigned check_runs(const struct world *w, const struct zone *z, int64_t from, int hour, int minute, int every,
+static unsigned check_runs(const struct fixture *w, const struct zone *z, int64_t from, int hour, int minute, int every,
                            int64_t late) {
     unsigned wrong = 0;
     size_t i = 0;
@@ -63,93 +63,93 @@ static void test_runs(void) {
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         char spec[128];
         snprintf(spec, sizeof spec, "'schedule':'%s','timeZone':'%s'", rows[i].line, rows[i].zone);
-        struct world w = {.spec = spec,
-                          .annotations = KEEP_FEW,
-                          .duration = 20,
-                          .crash_one_in = rows[i].crash_one_in,
-                          .lose_one_in = rows[i].lose_one_in,
-                          .coarse_ms = rows[i].every >= 15 ? 900000 : 0,
-                          .luck = i};
+        struct fixture w = {.spec = spec,
+                            .annotations = KEEP_FEW,
+                            .duration = 20,
+                            .crash_one_in = rows[i].crash_one_in,
+                            .lose_one_in = rows[i].lose_one_in,
+                            .coarse_ms = rows[i].every >= 15 ? 900000 : 0,
+                            .luck = i};
         int64_t begin = moment(rows[i].begin);
-        world_begin(&w, begin);
-        CHECK_ROW(world_run(&w, begin + (int64_t)rows[i].days * DAY, 3000000), spec);
+        fixture_begin(&w, begin);
+        CHECK_ROW(fixture_run(&w, begin + (int64_t)rows[i].days * DAY, 3000000), spec);
         CHECK_ROW(check_runs(&w, zone_find(rv_str(rows[i].zone)), begin, rows[i].hour, rows[i].minute, rows[i].every,
                              rows[i].lose_one_in != 0 ? 10 : 0) == 0,
                   spec);
         CHECK_ROW(w.creates == w.job_n, spec); /* what is there is not asked for again */
-        CHECK_ROW(world_jobs(&w) <= 3, spec);
-        world_end(&w);
+        CHECK_ROW(fixture_jobs(&w) <= 3, spec);
+        fixture_end(&w);
     }
 }
 
 static void test_clock_jumps(void) {
-    struct world w = {.spec = "'schedule':'*/10 * * * *'"};
+    struct fixture w = {.spec = "'schedule':'*/10 * * * *'"};
     int64_t begin = moment("2026-05-01T00:00:00Z");
-    world_begin(&w, begin);
-    CU_ASSERT_TRUE(world_run(&w, begin + HOUR, 1000));
+    fixture_begin(&w, begin);
+    CU_ASSERT_TRUE(fixture_run(&w, begin + HOUR, 1000));
     CU_ASSERT_EQUAL(w.job_n, 6);
     w.now += 3 * HOUR * 1000; /* all of these are made up for */
-    CU_ASSERT_TRUE(world_run(&w, begin + 4 * HOUR, 1000));
+    CU_ASSERT_TRUE(fixture_run(&w, begin + 4 * HOUR, 1000));
     CU_ASSERT_EQUAL(w.job_n, 24);
     w.now -= 2 * HOUR * 1000; /* these were made already */
-    CU_ASSERT_TRUE(world_run(&w, begin + 4 * HOUR, 1000));
+    CU_ASSERT_TRUE(fixture_run(&w, begin + 4 * HOUR, 1000));
     CU_ASSERT_EQUAL(w.job_n, 24);
     CU_ASSERT_EQUAL(w.creates, 24);
-    CU_ASSERT_TRUE(world_run(&w, begin + 5 * HOUR, 1000));
+    CU_ASSERT_TRUE(fixture_run(&w, begin + 5 * HOUR, 1000));
     CU_ASSERT_EQUAL(w.job_n, 30);
-    CU_ASSERT_EQUAL(world_events(&w, "CreatedRayJob"), 30);
-    world_end(&w);
+    CU_ASSERT_EQUAL(fixture_events(&w, "CreatedRayJob"), 30);
+    fixture_end(&w);
 }
 
 /* Each run of the time that the operator was down, the oldest first; the newest ones if they are too many. */
 static void test_stops(void) {
-    struct world w = {
+    struct fixture w = {
         .spec = "'schedule':'30 2 * * *','timeZone':'Europe/Berlin'", .annotations = KEEP_FEW, .coarse_ms = 900000};
     const struct zone *z = zone_find(RV_STR("Europe/Berlin"));
     int64_t begin = moment("2026-01-01T00:00:00Z");
-    world_begin(&w, begin);
+    fixture_begin(&w, begin);
     for (int i = 0; i < 40; i++) {
-        CU_ASSERT_TRUE(world_run(&w, w.now / 1000 + 3 * DAY, 1000));
-        world_stop(&w, (i * 37 % 60) * DAY + i * HOUR);
+        CU_ASSERT_TRUE(fixture_run(&w, w.now / 1000 + 3 * DAY, 1000));
+        fixture_stop(&w, (i * 37 % 60) * DAY + i * HOUR);
     }
-    CU_ASSERT_TRUE(world_run(&w, w.now / 1000 + DAY, 1000));
+    CU_ASSERT_TRUE(fixture_run(&w, w.now / 1000 + DAY, 1000));
     CU_ASSERT_EQUAL(check_runs(&w, z, begin, 2, 30, 60, 61 * DAY), 0);
     CU_ASSERT_EQUAL(w.creates, w.job_n);
-    CU_ASSERT_EQUAL(world_events(&w, "TooManyMissedRuns"), 0);
+    CU_ASSERT_EQUAL(fixture_events(&w, "TooManyMissedRuns"), 0);
     size_t before = w.job_n;
-    world_stop(&w, 200 * DAY);
+    fixture_stop(&w, 200 * DAY);
     int64_t now = w.now / 1000;
-    CU_ASSERT_TRUE(world_run(&w, now + 1, 1000));
+    CU_ASSERT_TRUE(fixture_run(&w, now + 1, 1000));
     CU_ASSERT_EQUAL(w.job_n, before + 100);
-    CU_ASSERT_EQUAL(world_events(&w, "TooManyMissedRuns"), 1);
+    CU_ASSERT_EQUAL(fixture_events(&w, "TooManyMissedRuns"), 1);
     CU_ASSERT_TRUE(w.jobs[before].at > now - 101 * DAY && w.jobs[w.job_n - 1].at > now - DAY);
-    world_end(&w);
+    fixture_end(&w);
 }
 
 /* The new line counts from the last run on. */
 static void test_edits(void) {
-    struct world w = {.spec = "'schedule':'0 6 * * *'"};
-    world_begin(&w, moment("2026-05-01T00:00:00Z"));
-    CU_ASSERT_TRUE(world_run(&w, moment("2026-05-01T09:30:00Z"), 1000));
+    struct fixture w = {.spec = "'schedule':'0 6 * * *'"};
+    fixture_begin(&w, moment("2026-05-01T00:00:00Z"));
+    CU_ASSERT_TRUE(fixture_run(&w, moment("2026-05-01T09:30:00Z"), 1000));
     CU_ASSERT_EQUAL(w.job_n, 1);
-    world_edit(&w, "'schedule':'0 */4 * * *'"); /* 08:00 was wanted, by this one */
-    CU_ASSERT_TRUE(world_run(&w, moment("2026-05-01T12:30:00Z"), 1000));
+    fixture_edit(&w, "'schedule':'0 */4 * * *'"); /* 08:00 was wanted, by this one */
+    CU_ASSERT_TRUE(fixture_run(&w, moment("2026-05-01T12:30:00Z"), 1000));
     CU_ASSERT_EQUAL_FATAL(w.job_n, 3);
     CU_ASSERT_EQUAL(w.jobs[1].at, moment("2026-05-01T08:00:00Z"));
     CU_ASSERT_EQUAL(w.jobs[2].at, moment("2026-05-01T12:00:00Z"));
-    world_edit(&w, "'schedule':'0 18 * * *','timeZone':'Asia/Tokyo'"); /* 09:00 in UTC is over: tomorrow */
-    CU_ASSERT_TRUE(world_run(&w, moment("2026-05-02T08:00:00Z"), 3000));
+    fixture_edit(&w, "'schedule':'0 18 * * *','timeZone':'Asia/Tokyo'"); /* 09:00 in UTC is over: tomorrow */
+    CU_ASSERT_TRUE(fixture_run(&w, moment("2026-05-02T08:00:00Z"), 3000));
     CU_ASSERT_EQUAL(w.job_n, 3);
-    CU_ASSERT_TRUE(rv_str_is(world_status(&w, "nextScheduleTime"), "2026-05-02T09:00:00Z"));
-    world_edit(&w, "'schedule':'nonsense'");
-    CU_ASSERT_TRUE(world_run(&w, moment("2026-05-02T12:00:00Z"), 3000));
+    CU_ASSERT_TRUE(rv_str_is(fixture_status(&w, "nextScheduleTime"), "2026-05-02T09:00:00Z"));
+    fixture_edit(&w, "'schedule':'nonsense'");
+    CU_ASSERT_TRUE(fixture_run(&w, moment("2026-05-02T12:00:00Z"), 3000));
     CU_ASSERT_EQUAL(w.job_n, 3);
-    CU_ASSERT_EQUAL(world_status(&w, "nextScheduleTime").n, 0);
-    world_edit(&w, "'schedule':'0 12 * * *'"); /* due at this very moment, and again the day after */
-    CU_ASSERT_TRUE(world_run(&w, moment("2026-05-03T11:59:59Z"), 3000));
+    CU_ASSERT_EQUAL(fixture_status(&w, "nextScheduleTime").n, 0);
+    fixture_edit(&w, "'schedule':'0 12 * * *'"); /* due at this very moment, and again the day after */
+    CU_ASSERT_TRUE(fixture_run(&w, moment("2026-05-03T11:59:59Z"), 3000));
     CU_ASSERT_EQUAL_FATAL(w.job_n, 4);
     CU_ASSERT_EQUAL(w.jobs[3].at, moment("2026-05-02T12:00:00Z"));
-    world_end(&w);
+    fixture_end(&w);
 }
 
 /* The RayJob to its last field: the template as its user wrote it, and nothing of the RayCronJob but what the contract
@@ -167,17 +167,17 @@ static void test_rayjob(void) {
         "'ray.io/cronjob-name':'c'},'annotations':{'ray.io/cronjob-scheduled-timestamp':'2026-05-01T06:30:00Z'},"
         "'ownerReferences':[{'apiVersion':'ray.io/v1','kind':'RayCronJob','name':'c','uid':'u','controller':true,"
         "'blockOwnerDeletion':true}]},'spec':{%s}}";
-    struct world w = {.spec = "'schedule':'30 8 * * *','timeZone':'Europe/Berlin'",
-                      .job = job,
-                      .labels = "'team':'t','kueue.x-k8s.io/queue-name':'q'",
-                      .annotations = KEEP_FEW ",'note':'n'"};
+    struct fixture w = {.spec = "'schedule':'30 8 * * *','timeZone':'Europe/Berlin'",
+                        .job = job,
+                        .labels = "'team':'t','kueue.x-k8s.io/queue-name':'q'",
+                        .annotations = KEEP_FEW ",'note':'n'"};
     char text[2048];
     snprintf(text, sizeof text, want, job);
-    world_begin(&w, moment("2026-05-01T00:00:00Z"));
-    CU_ASSERT_TRUE(world_run(&w, moment("2026-05-01T12:00:00Z"), 1000));
+    fixture_begin(&w, moment("2026-05-01T00:00:00Z"));
+    CU_ASSERT_TRUE(fixture_run(&w, moment("2026-05-01T12:00:00Z"), 1000));
     CU_ASSERT_EQUAL(w.creates, 1);
-    CU_ASSERT_TRUE(rv_val_equal(w.made, world_json(&w, text)));
-    world_end(&w);
+    CU_ASSERT_TRUE(rv_val_equal(w.made, fixture_json(&w, text)));
+    fixture_end(&w);
 }
 
 /* Which clocks count: those of the setting, unless the RayCronJob says which. */
@@ -196,31 +196,32 @@ static void test_time_zone_setting(void) {
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         char spec[128];
         snprintf(spec, sizeof spec, "'schedule':'0 9 * * *'%s", rows[i].own);
-        struct world w = {.spec = spec, .settings = rows[i].setting};
-        world_begin(&w, moment("2026-05-01T00:00:00Z"));
-        CHECK_ROW(world_run(&w, moment("2026-05-01T00:00:10Z"), 10), rows[i].setting);
-        CHECK_ROW(rv_str_is(world_status(&w, "nextScheduleTime"), rows[i].first), rows[i].first);
-        CHECK_ROW(world_run(&w, moment("2026-05-01T23:59:00Z"), 2000), rows[i].setting);
+        struct fixture w = {.spec = spec, .settings = rows[i].setting};
+        fixture_begin(&w, moment("2026-05-01T00:00:00Z"));
+        CHECK_ROW(fixture_run(&w, moment("2026-05-01T00:00:10Z"), 10), rows[i].setting);
+        CHECK_ROW(rv_str_is(fixture_status(&w, "nextScheduleTime"), rows[i].first), rows[i].first);
+        CHECK_ROW(fixture_run(&w, moment("2026-05-01T23:59:00Z"), 2000), rows[i].setting);
         CHECK_ROW(w.job_n == 1 && w.jobs[0].at == moment(rows[i].first), rows[i].first);
-        world_end(&w);
+        fixture_end(&w);
     }
 }
 
 /* Changed while it runs. A word that is no time zone is refused, and what was before stays. */
 static void test_time_zone_setting_changes(void) {
-    struct world w = {.spec = "'schedule':'0 9 * * *'", .settings = "{'timeZone':'Asia/Tokyo'}"};
+    struct fixture w = {.spec = "'schedule':'0 9 * * *'", .settings = "{'timeZone':'Asia/Tokyo'}"};
     static const char *const wrong[] = {"{'timeZone':'Mars/Base'}", "{'timeZone':''}", "{'timeZone':'Local'}"};
-    world_begin(&w, moment("2026-05-01T01:00:00Z"));
-    CU_ASSERT_TRUE(world_run(&w, moment("2026-05-01T02:00:00Z"), 300));
-    CU_ASSERT_TRUE(rv_str_is(world_status(&w, "nextScheduleTime"), "2026-05-02T00:00:00Z"));
-    CU_ASSERT_EQUAL(world_configure(&w, "{'timeZone':'Europe/Berlin'}"), 0);
-    CU_ASSERT_TRUE(world_run(&w, moment("2026-05-01T03:00:00Z"), 300));
-    CU_ASSERT_TRUE(rv_str_is(world_status(&w, "nextScheduleTime"), "2026-05-01T07:00:00Z"));
-    for (size_t i = 0; i < RV_ARRAY_LEN(wrong); i++) CHECK_ROW(world_configure(&w, wrong[i]) == RV_E_CONFIG, wrong[i]);
-    CU_ASSERT_TRUE(world_run(&w, moment("2026-05-02T06:00:00Z"), 2000));
+    fixture_begin(&w, moment("2026-05-01T01:00:00Z"));
+    CU_ASSERT_TRUE(fixture_run(&w, moment("2026-05-01T02:00:00Z"), 300));
+    CU_ASSERT_TRUE(rv_str_is(fixture_status(&w, "nextScheduleTime"), "2026-05-02T00:00:00Z"));
+    CU_ASSERT_EQUAL(fixture_configure(&w, "{'timeZone':'Europe/Berlin'}"), 0);
+    CU_ASSERT_TRUE(fixture_run(&w, moment("2026-05-01T03:00:00Z"), 300));
+    CU_ASSERT_TRUE(rv_str_is(fixture_status(&w, "nextScheduleTime"), "2026-05-01T07:00:00Z"));
+    for (size_t i = 0; i < RV_ARRAY_LEN(wrong); i++)
+        CHECK_ROW(fixture_configure(&w, wrong[i]) == RV_E_CONFIG, wrong[i]);
+    CU_ASSERT_TRUE(fixture_run(&w, moment("2026-05-02T06:00:00Z"), 2000));
     CU_ASSERT_EQUAL_FATAL(w.job_n, 1);
     CU_ASSERT_EQUAL(w.jobs[0].at, moment("2026-05-01T07:00:00Z"));
-    world_end(&w);
+    fixture_end(&w);
 }
 
 /* The database of the supervisor's machine is the newer one: its rules count, its zones exist. What it lacks, and a
@@ -248,85 +249,85 @@ static void test_time_zone_database(void) {
             snprintf(spec, sizeof spec, "'schedule':'0 9 * * *'%s%s%s", as_setting ? "" : ",'timeZone':'",
                      as_setting ? "" : rows[i].zone, as_setting ? "" : "'");
             snprintf(setting, sizeof setting, "{'timeZone':'%s'}", as_setting ? rows[i].zone : "UTC");
-            struct world w = {.spec = spec, .settings = setting, .time_zones = rows[i].database};
-            world_begin(&w, moment(rows[i].begin));
-            CHECK_ROW(world_run(&w, moment(rows[i].begin) + 10, 10), rows[i].zone);
-            CHECK_ROW(rv_str_is(world_status(&w, "nextScheduleTime"), rows[i].first != NULL ? rows[i].first : ""),
+            struct fixture w = {.spec = spec, .settings = setting, .time_zones = rows[i].database};
+            fixture_begin(&w, moment(rows[i].begin));
+            CHECK_ROW(fixture_run(&w, moment(rows[i].begin) + 10, 10), rows[i].zone);
+            CHECK_ROW(rv_str_is(fixture_status(&w, "nextScheduleTime"), rows[i].first != NULL ? rows[i].first : ""),
                       rows[i].zone);
-            world_end(&w);
+            fixture_end(&w);
         }
     }
 }
 
 /* The garbage collector takes the RayJobs; no new one comes in between. */
 static void test_deletion(void) {
-    struct world w = {.spec = "'schedule':'* * * * *'", .annotations = KEEP_FEW, .duration = 10};
+    struct fixture w = {.spec = "'schedule':'* * * * *'", .annotations = KEEP_FEW, .duration = 10};
     int64_t begin = moment("2026-05-01T00:00:30Z");
-    world_begin(&w, begin);
-    CU_ASSERT_TRUE(world_run(&w, begin + 290, 1000));
+    fixture_begin(&w, begin);
+    CU_ASSERT_TRUE(fixture_run(&w, begin + 290, 1000));
     size_t made = w.job_n;
     unsigned writes = w.status_writes, deletes = w.deletes;
     CU_ASSERT_EQUAL(made, 5);
     w.deleting = true;
     w.object.value = RV_VAL_ABSENT;
-    CU_ASSERT_TRUE(world_run(&w, begin + HOUR, 1000));
+    CU_ASSERT_TRUE(fixture_run(&w, begin + HOUR, 1000));
     w.gone = true;
-    CU_ASSERT_TRUE(world_run(&w, begin + 2 * HOUR, 1000));
+    CU_ASSERT_TRUE(fixture_run(&w, begin + 2 * HOUR, 1000));
     CU_ASSERT_TRUE(w.job_n == made && w.status_writes == writes && w.deletes == deletes);
-    world_end(&w);
+    fixture_end(&w);
 }
 
 /* Done, but the answer says a failure: nothing is made twice, also when it is deleted at once. */
 static void test_lost_answers(void) {
     static const char *const keep[] = {KEEP_FEW, "'rayvisor.io/successful-jobs-history-limit':'0'"};
     for (size_t i = 0; i < RV_ARRAY_LEN(keep); i++) {
-        struct world w = {.spec = "'schedule':'0 * * * *'", .annotations = keep[i], .lose_one_in = 2};
+        struct fixture w = {.spec = "'schedule':'0 * * * *'", .annotations = keep[i], .lose_one_in = 2};
         int64_t begin = moment("2026-05-01T00:00:30Z");
-        world_begin(&w, begin);
-        CHECK_ROW(world_run(&w, begin + 400 * HOUR, 100000), keep[i]);
+        fixture_begin(&w, begin);
+        CHECK_ROW(fixture_run(&w, begin + 400 * HOUR, 100000), keep[i]);
         CHECK_ROW(check_runs(&w, zone_find(RV_STR("UTC")), begin, -1, 0, 60, 60) == 0, keep[i]);
         CHECK_ROW(w.creates == w.job_n, keep[i]);
-        CHECK_ROW(world_events(&w, "FailedToCreateRayJob") == w.refused && w.refused > 50, keep[i]);
+        CHECK_ROW(fixture_events(&w, "FailedToCreateRayJob") == w.refused && w.refused > 50, keep[i]);
         w.lose_one_in = 0;
-        CHECK_ROW(world_run(&w, begin + 401 * HOUR, 1000), keep[i]);
-        CHECK_ROW(world_stalled(&w).n == 0, keep[i]);
-        world_end(&w);
+        CHECK_ROW(fixture_run(&w, begin + 401 * HOUR, 1000), keep[i]);
+        CHECK_ROW(fixture_stalled(&w).n == 0, keep[i]);
+        fixture_end(&w);
     }
 }
 
 /* The names of runs can be guessed. One that somebody else has taken is left out, and that is told. */
 static void test_name_taken(void) {
-    struct world w = {.spec = "'schedule':'0 * * * *'", .taken = 1};
+    struct fixture w = {.spec = "'schedule':'0 * * * *'", .taken = 1};
     int64_t begin = moment("2026-05-01T00:00:30Z");
-    world_begin(&w, begin);
-    CU_ASSERT_TRUE(world_run(&w, begin + HOUR, 100));
+    fixture_begin(&w, begin);
+    CU_ASSERT_TRUE(fixture_run(&w, begin + HOUR, 100));
     CU_ASSERT_EQUAL(w.job_n, 0);
-    CU_ASSERT_EQUAL(world_events(&w, "FailedToCreateRayJob"), 1);
-    CU_ASSERT_TRUE(rv_str_is(world_status(&w, "lastScheduleTime"), "2026-05-01T01:00:00Z"));
-    CU_ASSERT_TRUE(world_run(&w, begin + 2 * HOUR, 100));
-    CU_ASSERT_TRUE(w.job_n == 1 && world_events(&w, "FailedToCreateRayJob") == 1);
-    world_end(&w);
+    CU_ASSERT_EQUAL(fixture_events(&w, "FailedToCreateRayJob"), 1);
+    CU_ASSERT_TRUE(rv_str_is(fixture_status(&w, "lastScheduleTime"), "2026-05-01T01:00:00Z"));
+    CU_ASSERT_TRUE(fixture_run(&w, begin + 2 * HOUR, 100));
+    CU_ASSERT_TRUE(w.job_n == 1 && fixture_events(&w, "FailedToCreateRayJob") == 1);
+    fixture_end(&w);
 }
 
 static void test_suspend(void) {
-    struct world w = {.spec = "'schedule':'*/5 * * * *','suspend':true"};
+    struct fixture w = {.spec = "'schedule':'*/5 * * * *','suspend':true"};
     int64_t begin = moment("2026-05-01T00:01:00Z");
-    world_begin(&w, begin);
-    CU_ASSERT_TRUE(world_run(&w, begin + HOUR, 10));
+    fixture_begin(&w, begin);
+    CU_ASSERT_TRUE(fixture_run(&w, begin + HOUR, 10));
     CU_ASSERT_EQUAL(w.job_n, 0);
-    CU_ASSERT_EQUAL(world_events(&w, "SuspendedRayCronJob"), 1);
-    CU_ASSERT_EQUAL(world_status(&w, "lastScheduleTime").n, 0);
-    world_edit(&w, "'schedule':'*/5 * * * *'"); /* the contract: each run since the creation */
-    CU_ASSERT_TRUE(world_run(&w, begin + HOUR, 100));
+    CU_ASSERT_EQUAL(fixture_events(&w, "SuspendedRayCronJob"), 1);
+    CU_ASSERT_EQUAL(fixture_status(&w, "lastScheduleTime").n, 0);
+    fixture_edit(&w, "'schedule':'*/5 * * * *'"); /* the contract: each run since the creation */
+    CU_ASSERT_TRUE(fixture_run(&w, begin + HOUR, 100));
     CU_ASSERT_EQUAL(w.job_n, 12);
     CU_ASSERT_EQUAL(w.jobs[0].at, begin + INT64_C(240));
-    CU_ASSERT_TRUE(rv_str_is(world_status(&w, "lastScheduleTime"), "2026-05-01T01:00:00Z"));
-    CU_ASSERT_TRUE(rv_str_is(world_status(&w, "nextScheduleTime"), "2026-05-01T01:05:00Z"));
-    world_edit(&w, "'schedule':'*/5 * * * *','suspend':true");
-    CU_ASSERT_TRUE(world_run(&w, begin + 2 * HOUR, 100));
-    CU_ASSERT_EQUAL(world_status(&w, "nextScheduleTime").n, 0);
+    CU_ASSERT_TRUE(rv_str_is(fixture_status(&w, "lastScheduleTime"), "2026-05-01T01:00:00Z"));
+    CU_ASSERT_TRUE(rv_str_is(fixture_status(&w, "nextScheduleTime"), "2026-05-01T01:05:00Z"));
+    fixture_edit(&w, "'schedule':'*/5 * * * *','suspend':true");
+    CU_ASSERT_TRUE(fixture_run(&w, begin + 2 * HOUR, 100));
+    CU_ASSERT_EQUAL(fixture_status(&w, "nextScheduleTime").n, 0);
     CU_ASSERT_EQUAL(w.job_n, 12);
-    world_end(&w);
+    fixture_end(&w);
 }
 
 /* Ten years of minutes: the newest hundred, and at once. */
@@ -335,14 +336,14 @@ static void test_long_sleep(void) {
                                         "'schedule':'0 0 1 1 *'"};
     static const size_t made[] = {100, 12, 100, 10}; /* a hundred times seven seconds fall into twelve minutes */
     for (size_t i = 0; i < RV_ARRAY_LEN(lines); i++) {
-        struct world w = {.spec = lines[i], .created = moment("2026-05-01T00:00:00Z")};
+        struct fixture w = {.spec = lines[i], .created = moment("2026-05-01T00:00:00Z")};
         int64_t now = moment("2036-05-01T00:00:00Z");
-        world_begin(&w, now);
-        CHECK_ROW(world_run(&w, now + 1, 500), lines[i]);
+        fixture_begin(&w, now);
+        CHECK_ROW(fixture_run(&w, now + 1, 500), lines[i]);
         CHECK_ROW(w.job_n == made[i], lines[i]);
         CHECK_ROW(w.jobs[w.job_n - 1].at <= now && w.jobs[0].at < w.jobs[w.job_n - 1].at, lines[i]);
-        CHECK_ROW(world_events(&w, "TooManyMissedRuns") == (made[i] != 10), lines[i]);
-        world_end(&w);
+        CHECK_ROW(fixture_events(&w, "TooManyMissedRuns") == (made[i] != 10), lines[i]);
+        fixture_end(&w);
     }
 }
 
@@ -361,26 +362,26 @@ static void test_missed_runs_limit(void) {
             for (int over = -1; over <= 1; over++) {
                 int missed = rows[i].limit + over;
                 int64_t created = moment("2026-05-01T00:00:00Z"), step = lines[k].step, now = created + missed * step;
-                struct world w = {.spec = lines[k].spec, .settings = rows[i].setting, .created = created};
-                world_begin(&w, now + 1);
-                CHECK_ROW(world_run(&w, now + 2, 1000), rows[i].setting);
+                struct fixture w = {.spec = lines[k].spec, .settings = rows[i].setting, .created = created};
+                fixture_begin(&w, now + 1);
+                CHECK_ROW(fixture_run(&w, now + 2, 1000), rows[i].setting);
                 CHECK_ROW(w.job_n == (size_t)(over > 0 ? rows[i].limit : missed), rows[i].setting);
-                CHECK_ROW(world_events(&w, "TooManyMissedRuns") == (over > 0), rows[i].setting);
+                CHECK_ROW(fixture_events(&w, "TooManyMissedRuns") == (over > 0), rows[i].setting);
                 CHECK_ROW(w.job_n == 0 || w.jobs[0].at == created + (over > 0 ? 2 : 1) * step, lines[k].spec);
                 CHECK_ROW(w.job_n == 0 || w.jobs[w.job_n - 1].at == now, lines[k].spec);
-                world_end(&w);
+                fixture_end(&w);
             }
 }
 
 static void test_seconds(void) {
-    struct world w = {.spec = "'schedule':'@every 1s'", .duration = 5};
+    struct fixture w = {.spec = "'schedule':'@every 1s'", .duration = 5};
     int64_t begin = moment("2026-05-01T00:00:30Z");
-    world_begin(&w, begin);
-    CU_ASSERT_TRUE(world_run(&w, begin + 600, 3000));
+    fixture_begin(&w, begin);
+    CU_ASSERT_TRUE(fixture_run(&w, begin + 600, 3000));
     CU_ASSERT_EQUAL(w.job_n, 11); /* one for each minute that has a tick */
     CU_ASSERT_EQUAL(w.creates, 11);
-    CU_ASSERT_TRUE(rv_str_is(world_status(&w, "lastScheduleTime"), "2026-05-01T00:10:30Z"));
-    world_end(&w);
+    CU_ASSERT_TRUE(rv_str_is(fixture_status(&w, "lastScheduleTime"), "2026-05-01T00:10:30Z"));
+    fixture_end(&w);
 }
 
 #define DEADLINE(value) "'rayvisor.io/starting-deadline-seconds':'" value "'"
@@ -419,47 +420,47 @@ static void test_wrong(void) {
         {NULL, "'schedule':'* * * * *'", DEADLINE("2147483648"), "from 0 to 2147483647", "InvalidRayCronJobSpec"},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world w = {.name = rows[i].name, .spec = rows[i].spec, .annotations = rows[i].annotations};
+        struct fixture w = {.name = rows[i].name, .spec = rows[i].spec, .annotations = rows[i].annotations};
         int64_t begin = moment("2026-05-01T00:00:00Z");
-        world_begin(&w, begin);
-        CHECK_ROW(world_run(&w, begin + HOUR, 10), rows[i].words);
-        CHECK_ROW(contains(world_stalled(&w), rows[i].words), rows[i].words);
-        CHECK_ROW(world_events(&w, rows[i].reason) == 1, rows[i].words);
+        fixture_begin(&w, begin);
+        CHECK_ROW(fixture_run(&w, begin + HOUR, 10), rows[i].words);
+        CHECK_ROW(contains(fixture_stalled(&w), rows[i].words), rows[i].words);
+        CHECK_ROW(fixture_events(&w, rows[i].reason) == 1, rows[i].words);
         CHECK_ROW(w.job_n == 0 && w.status_writes == 1, rows[i].words);
         w.annotations = NULL;
         w.name = NULL;
-        world_edit(&w, "'schedule':'30 1 * * *'");
-        CHECK_ROW(world_run(&w, begin + 2 * HOUR, 200), rows[i].words);
-        CHECK_ROW(world_stalled(&w).n == 0 && w.job_n == 1, rows[i].words);
-        world_end(&w);
+        fixture_edit(&w, "'schedule':'30 1 * * *'");
+        CHECK_ROW(fixture_run(&w, begin + 2 * HOUR, 200), rows[i].words);
+        CHECK_ROW(fixture_stalled(&w).n == 0 && w.job_n == 1, rows[i].words);
+        fixture_end(&w);
     }
 }
 
 static void test_failures(void) {
-    struct world w = {.spec = "'schedule':'* * * * *'", .fail_creates = 5};
+    struct fixture w = {.spec = "'schedule':'* * * * *'", .fail_creates = 5};
     int64_t begin = moment("2026-05-01T00:00:30Z");
-    world_begin(&w, begin);
-    CU_ASSERT_TRUE(world_run(&w, begin + 33, 20));
-    CU_ASSERT_TRUE(contains(world_stalled(&w), "Failed to create RayJob ns/c-"));
+    fixture_begin(&w, begin);
+    CU_ASSERT_TRUE(fixture_run(&w, begin + 33, 20));
+    CU_ASSERT_TRUE(contains(fixture_stalled(&w), "Failed to create RayJob ns/c-"));
     CU_ASSERT_EQUAL(w.status_writes, 2); /* the first status, and what is wrong: not again and again */
-    CU_ASSERT_TRUE(world_run(&w, begin + 55, 50));
-    CU_ASSERT_EQUAL(world_events(&w, "FailedToCreateRayJob"), 5);
+    CU_ASSERT_TRUE(fixture_run(&w, begin + 55, 50));
+    CU_ASSERT_EQUAL(fixture_events(&w, "FailedToCreateRayJob"), 5);
     CU_ASSERT_EQUAL(w.job_n, 1);
-    CU_ASSERT_EQUAL(world_stalled(&w).n, 0);
-    world_end(&w);
+    CU_ASSERT_EQUAL(fixture_stalled(&w).n, 0);
+    fixture_end(&w);
 }
 
 /* Such a namespace is never usable again: it is asked once, and nobody is warned. */
 static void test_namespace_ends(void) {
-    struct world w = {.spec = "'schedule':'0 0 1 5 *'",
-                      .fail_creates = 1000,
-                      .why = "unable to create new content in namespace ns because it is being terminated"};
+    struct fixture w = {.spec = "'schedule':'0 0 1 5 *'",
+                        .fail_creates = 1000,
+                        .why = "unable to create new content in namespace ns because it is being terminated"};
     int64_t begin = moment("2026-04-30T23:59:30Z");
-    world_begin(&w, begin);
-    CU_ASSERT_TRUE(world_run(&w, begin + 900, 40));
-    CU_ASSERT_TRUE(contains(world_stalled(&w), "the namespace is being deleted"));
-    CU_ASSERT_TRUE(w.creates == 1 && world_events(&w, "FailedToCreateRayJob") == 0);
-    world_end(&w);
+    fixture_begin(&w, begin);
+    CU_ASSERT_TRUE(fixture_run(&w, begin + 900, 40));
+    CU_ASSERT_TRUE(contains(fixture_stalled(&w), "the namespace is being deleted"));
+    CU_ASSERT_TRUE(w.creates == 1 && fixture_events(&w, "FailedToCreateRayJob") == 0);
+    fixture_end(&w);
 }
 
 /* A CRD that drops what is written costs one patch, not an endless row of them. */
@@ -467,12 +468,12 @@ static void test_narrow_crd(void) {
     static const char *const specs[] = {"'schedule':'0 * * * *'", "'schedule':'x'", "'schedule':'0 0 30 2 *'",
                                         "'schedule':'0 * * * *','suspend':true"};
     for (size_t i = 0; i < RV_ARRAY_LEN(specs); i++) {
-        struct world w = {.spec = specs[i], .narrow = true, .duration = 10};
+        struct fixture w = {.spec = specs[i], .narrow = true, .duration = 10};
         int64_t begin = moment("2026-05-01T00:00:30Z");
-        world_begin(&w, begin);
-        CHECK_ROW(world_run(&w, begin + 2 * HOUR, 200), specs[i]);
+        fixture_begin(&w, begin);
+        CHECK_ROW(fixture_run(&w, begin + 2 * HOUR, 200), specs[i]);
         CHECK_ROW(w.job_n == (i == 0 ? 2 : 0) && w.status_writes == w.job_n + 1, specs[i]);
-        world_end(&w);
+        fixture_end(&w);
     }
 }
 
@@ -486,38 +487,38 @@ static void test_concurrency(void) {
                 {"'rayvisor.io/concurrency-policy':'Forbid'", 24, 24}, /* one after the other, 150 s each */
                 {"'rayvisor.io/concurrency-policy':'Replace'", 60, 1}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world w = {.spec = "'schedule':'* * * * *'", .annotations = rows[i].policy, .duration = 150};
+        struct fixture w = {.spec = "'schedule':'* * * * *'", .annotations = rows[i].policy, .duration = 150};
         int64_t begin = moment("2026-05-01T00:00:00Z"), last = 0;
-        world_begin(&w, begin);
-        CHECK_ROW(world_run(&w, begin + HOUR, 2000), rows[i].policy);
-        CHECK_ROW(w.job_n == rows[i].made && world_jobs(&w) == rows[i].there, rows[i].policy);
-        CHECK_ROW(world_events(&w, "TooManyMissedRuns") <= w.job_n, rows[i].policy); /* not in each look */
+        fixture_begin(&w, begin);
+        CHECK_ROW(fixture_run(&w, begin + HOUR, 2000), rows[i].policy);
+        CHECK_ROW(w.job_n == rows[i].made && fixture_jobs(&w) == rows[i].there, rows[i].policy);
+        CHECK_ROW(fixture_events(&w, "TooManyMissedRuns") <= w.job_n, rows[i].policy); /* not in each look */
         for (size_t k = 0; k < w.job_n && i == 1; k++) {
             CHECK_ROW(w.jobs[k].made >= last + 150, rows[i].policy);
             CHECK_ROW(w.jobs[k].made - w.jobs[k].at < 60, rows[i].policy); /* the newest run, not a queue of old ones */
             last = w.jobs[k].made;
         }
-        world_end(&w);
+        fixture_end(&w);
     }
 }
 
 static void test_deadline(void) {
-    struct world w = {.spec = "'schedule':'0 * * * *'",
-                      .annotations = "'rayvisor.io/starting-deadline-seconds':'600'",
-                      .created = moment("2026-05-01T00:30:00Z")};
+    struct fixture w = {.spec = "'schedule':'0 * * * *'",
+                        .annotations = "'rayvisor.io/starting-deadline-seconds':'600'",
+                        .created = moment("2026-05-01T00:30:00Z")};
     int64_t begin = moment("2026-05-01T00:31:00Z");
-    world_begin(&w, begin);
-    CU_ASSERT_TRUE(world_run(&w, moment("2026-05-01T02:30:00Z"), 300));
+    fixture_begin(&w, begin);
+    CU_ASSERT_TRUE(fixture_run(&w, moment("2026-05-01T02:30:00Z"), 300));
     CU_ASSERT_EQUAL(w.job_n, 2);
     w.now = moment("2026-05-01T09:15:00Z") * 1000; /* 03:00 to 09:00 come too late */
-    CU_ASSERT_TRUE(world_run(&w, moment("2026-05-01T09:50:00Z"), 300));
+    CU_ASSERT_TRUE(fixture_run(&w, moment("2026-05-01T09:50:00Z"), 300));
     CU_ASSERT_EQUAL(w.job_n, 2);
-    CU_ASSERT_EQUAL(world_events(&w, "MissSchedule"), 1);
+    CU_ASSERT_EQUAL(fixture_events(&w, "MissSchedule"), 1);
     w.now = moment("2026-05-01T12:09:00Z") * 1000; /* 12:00 does not */
-    CU_ASSERT_TRUE(world_run(&w, moment("2026-05-01T12:50:00Z"), 300));
+    CU_ASSERT_TRUE(fixture_run(&w, moment("2026-05-01T12:50:00Z"), 300));
     CU_ASSERT_EQUAL(w.job_n, 3);
     CU_ASSERT_EQUAL(w.jobs[2].at, moment("2026-05-01T12:00:00Z"));
-    world_end(&w);
+    fixture_end(&w);
 }
 
 /* Suspended from 01:30 on, hourly, at most 600 s late. What came due meanwhile is left out, and that is told once; the
@@ -537,52 +538,52 @@ static void test_deadline_and_suspend(void) {
         {"2026-05-01T05:30:00Z", "2026-05-01T06:00:00Z", true, 0},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world w = {.spec = "'schedule':'0 * * * *'", .annotations = DEADLINE("600")};
+        struct fixture w = {.spec = "'schedule':'0 * * * *'", .annotations = DEADLINE("600")};
         int64_t resumed = moment(rows[i].resumed), made = moment(rows[i].made);
-        world_begin(&w, moment("2026-05-01T00:30:00Z"));
-        CHECK_ROW(world_run(&w, moment("2026-05-01T01:30:00Z"), 300), rows[i].resumed);
-        world_edit(&w, "'schedule':'0 * * * *','suspend':true");
-        CHECK_ROW(world_run(&w, resumed, 300), rows[i].resumed);
-        CHECK_ROW(w.job_n == 1 && world_events(&w, "MissSchedule") == 0, rows[i].resumed);
+        fixture_begin(&w, moment("2026-05-01T00:30:00Z"));
+        CHECK_ROW(fixture_run(&w, moment("2026-05-01T01:30:00Z"), 300), rows[i].resumed);
+        fixture_edit(&w, "'schedule':'0 * * * *','suspend':true");
+        CHECK_ROW(fixture_run(&w, resumed, 300), rows[i].resumed);
+        CHECK_ROW(w.job_n == 1 && fixture_events(&w, "MissSchedule") == 0, rows[i].resumed);
         w.fail_creates = rows[i].fail_creates;
-        world_edit(&w, "'schedule':'0 * * * *'");
-        CHECK_ROW(world_run(&w, made + HOUR - 1, 300), rows[i].resumed);
+        fixture_edit(&w, "'schedule':'0 * * * *'");
+        CHECK_ROW(fixture_run(&w, made + HOUR - 1, 300), rows[i].resumed);
         CHECK_ROW(w.job_n == 2 && w.jobs[1].at == made, rows[i].resumed);
-        world_edit(&w, "'schedule':'0 * * * *' "); /* another edit tells nothing again */
-        CHECK_ROW(world_run(&w, made + HOUR + 60, 300), rows[i].resumed);
+        fixture_edit(&w, "'schedule':'0 * * * *' "); /* another edit tells nothing again */
+        CHECK_ROW(fixture_run(&w, made + HOUR + 60, 300), rows[i].resumed);
         CHECK_ROW(w.job_n == 3 && w.jobs[2].at == made + HOUR, rows[i].resumed);
-        CHECK_ROW(world_events(&w, "MissSchedule") == rows[i].told, rows[i].resumed);
-        CHECK_ROW(world_events(&w, "TooManyMissedRuns") == 0, rows[i].resumed);
-        world_end(&w);
+        CHECK_ROW(fixture_events(&w, "MissSchedule") == rows[i].told, rows[i].resumed);
+        CHECK_ROW(fixture_events(&w, "TooManyMissedRuns") == 0, rows[i].resumed);
+        fixture_end(&w);
     }
 }
 
 static void test_history(void) {
-    struct world w = {.spec = "'schedule':'* * * * *'",
-                      .annotations = "'rayvisor.io/successful-jobs-history-limit':'3','rayvisor.io/"
-                                     "failed-jobs-history-limit':'1'",
-                      .duration = 10,
-                      .fail_deletes = 2};
+    struct fixture w = {.spec = "'schedule':'* * * * *'",
+                        .annotations = "'rayvisor.io/successful-jobs-history-limit':'3','rayvisor.io/"
+                                       "failed-jobs-history-limit':'1'",
+                        .duration = 10,
+                        .fail_deletes = 2};
     int64_t begin = moment("2026-05-01T00:00:00Z");
-    world_begin(&w, begin);
-    CU_ASSERT_TRUE(world_run(&w, begin + HOUR - 30, 2000));
+    fixture_begin(&w, begin);
+    CU_ASSERT_TRUE(fixture_run(&w, begin + HOUR - 30, 2000));
     CU_ASSERT_EQUAL(w.job_n, 59);
-    CU_ASSERT_EQUAL(world_jobs(&w), 3);
-    CU_ASSERT_EQUAL(world_events(&w, "FailedToDeleteRayJob"), 2);
+    CU_ASSERT_EQUAL(fixture_jobs(&w), 3);
+    CU_ASSERT_EQUAL(fixture_events(&w, "FailedToDeleteRayJob"), 2);
     CU_ASSERT_EQUAL(w.jobs[58].gone, false);
-    CU_ASSERT_EQUAL(world_stalled(&w).n, 0);
+    CU_ASSERT_EQUAL(fixture_stalled(&w).n, 0);
     w.fail_jobs = true;
-    CU_ASSERT_TRUE(world_run(&w, begin + 2 * HOUR - 30, 2000));
-    CU_ASSERT_EQUAL(world_jobs(&w), 4);                      /* three that succeeded, one that failed */
-    world_edit(&w, "'schedule':'* * * * *','suspend':true"); /* tidying goes on */
+    CU_ASSERT_TRUE(fixture_run(&w, begin + 2 * HOUR - 30, 2000));
+    CU_ASSERT_EQUAL(fixture_jobs(&w), 4);                      /* three that succeeded, one that failed */
+    fixture_edit(&w, "'schedule':'* * * * *','suspend':true"); /* tidying goes on */
     w.annotations = "'rayvisor.io/failed-jobs-history-limit':'0','rayvisor.io/concurrency-policy':'x'";
-    CU_ASSERT_TRUE(world_run(&w, begin + 2 * HOUR - 20, 20));
-    CU_ASSERT_EQUAL(world_jobs(&w), 4); /* not when it is invalid */
-    world_edit(&w, w.spec);
+    CU_ASSERT_TRUE(fixture_run(&w, begin + 2 * HOUR - 20, 20));
+    CU_ASSERT_EQUAL(fixture_jobs(&w), 4); /* not when it is invalid */
+    fixture_edit(&w, w.spec);
     w.annotations = "'rayvisor.io/failed-jobs-history-limit':'0'";
-    CU_ASSERT_TRUE(world_run(&w, begin + 2 * HOUR, 20));
-    CU_ASSERT_EQUAL(world_jobs(&w), 3);
-    world_end(&w);
+    CU_ASSERT_TRUE(fixture_run(&w, begin + 2 * HOUR, 20));
+    CU_ASSERT_EQUAL(fixture_jobs(&w), 3);
+    fixture_end(&w);
 }
 
 static const struct suite_test tests[] = {{"runs through changes of the clocks", test_runs},

@@ -92,11 +92,11 @@ static struct rv_val manifest(struct rv_arena *a, const struct model *m) {
         "},"
         "'workerGroupSpecs':[{'groupName':'g','replicas':1,'minReplicas':0,'maxReplicas':2,'rayStartParams':{},"
         "'template':{'spec':{'containers':[{'name':'ray-worker','image':'ray:1'}]}}}]}";
-    return world_json(
+    return fixture_json(
         a,
         rv_arena_fmt(
             a,
-            "{'apiVersion':'ray.io/v1','kind':'RayJob','metadata':{'name':'" WORLD_JOB "'},'spec':{"
+            "{'apiVersion':'ray.io/v1','kind':'RayJob','metadata':{'name':'" FIXTURE_JOB "'},'spec':{"
             "'entrypoint':'python x.py','submissionMode':'" RV_STR_FMT "','suspend':%s,'backoffLimit':%u,"
             "'shutdownAfterJobFinishes':%s,'ttlSecondsAfterFinished':%u,'activeDeadlineSeconds':" RV_STR_FMT
             ",'preRunningDeadlineSeconds':" RV_STR_FMT ",'entrypointResources':%s,'jobId':%s,'deletionStrategy':%s,"
@@ -104,11 +104,11 @@ static struct rv_val manifest(struct rv_arena *a, const struct model *m) {
             RV_STR_ARG(rj_mode_name(m->mode)), m->suspend ? "true" : "false", m->limit, m->shutdown ? "true" : "false",
             m->shutdown ? m->ttl : 0, RV_STR_ARG(number(a, m->active)), RV_STR_ARG(number(a, m->before_running)),
             m->invalid ? "'{'" : "null", m->has_id ? "'" MODEL_USER_ID "'" : "null", strategies[m->strategy].json,
-            m->selector ? "{'ray.io/cluster':'" WORLD_SHARED "'}" : "null", m->selector ? "null" : cluster));
+            m->selector ? "{'ray.io/cluster':'" FIXTURE_SHARED "'}" : "null", m->selector ? "null" : cluster));
 }
 
 static struct rv_fake_object *the_job(const struct rv_fakeapi *api) {
-    return rv_fakeapi_get(api, "rayjobs", WORLD_JOB);
+    return rv_fakeapi_get(api, "rayjobs", FIXTURE_JOB);
 }
 
 void model_apply(const struct model *m, struct rv_fakeapi *api) {
@@ -158,8 +158,8 @@ static enum left left_by(const struct model *m) {
 
 static void copy(char *out, size_t n, struct rv_str s) { snprintf(out, n, RV_STR_FMT, RV_STR_ARG(s)); }
 
-static void watch_submitter(struct model *m, const struct world *w, struct rv_str job_id, struct rv_buf *out) {
-    const struct rv_fake_object *job = rv_fakeapi_get(w->api, "jobs", WORLD_JOB);
+static void watch_submitter(struct model *m, const struct fixture *w, struct rv_str job_id, struct rv_buf *out) {
+    const struct rv_fake_object *job = rv_fakeapi_get(w->api, "jobs", FIXTURE_JOB);
     if (!rv_str_is(job_id, m->job_id)) m->submitter[0] = 0; /* another attempt */
     if (job == NULL || !owned_by(job, m->uid)) return;
     if (m->submitter[0] != 0 && strcmp(job->uid, m->submitter) != 0 && !w->harmed && job_id.n != 0)
@@ -179,8 +179,8 @@ static void gone(struct model *m, struct rv_buf *out) {
     m->deleted = false;
 }
 
-void model_watch(struct model *m, const struct world *w, struct rv_buf *out) {
-    const struct rv_fake_object *o = the_job(w->api), *shared = rv_fakeapi_get(w->api, "rayclusters", WORLD_SHARED);
+void model_watch(struct model *m, const struct fixture *w, struct rv_buf *out) {
+    const struct rv_fake_object *o = the_job(w->api), *shared = rv_fakeapi_get(w->api, "rayclusters", FIXTURE_SHARED);
     if (shared == NULL || rv_meta_deleting(shared->value) || rv_path_int(shared->value, "metadata.generation", 0) != 1)
         FAULT(out, "somebody else's cluster was touched");
     if (o == NULL || (m->uid[0] != 0 && strcmp(o->uid, m->uid) != 0)) {
@@ -215,7 +215,7 @@ void model_watch(struct model *m, const struct world *w, struct rv_buf *out) {
 
 struct check {
     const struct model *m;
-    const struct world *w;
+    const struct fixture *w;
     struct rv_val status;
     struct rv_buf *out;
 };
@@ -232,10 +232,10 @@ static bool condition_is(const struct check *k, const char *type) {
     return rv_condition_is(rv_val_get(k->status, "conditions"), type, "True");
 }
 
-static void check_gone(const struct model *m, const struct world *w, struct rv_buf *out) {
+static void check_gone(const struct model *m, const struct fixture *w, struct rv_buf *out) {
     (void)m;
     for (const struct rv_fake_object *o = w->api->objects; o != NULL; o = o->next)
-        if (strncmp(o->name, WORLD_SHARED, strlen(WORLD_SHARED)) != 0)
+        if (strncmp(o->name, FIXTURE_SHARED, strlen(FIXTURE_SHARED)) != 0)
             FAULT(out, "%s %s is left over", o->resource, o->name);
 }
 
@@ -253,12 +253,12 @@ static void check_phase(struct check *k) {
 /* What the status says must be what Ray said. */
 static void check_truth(struct check *k) {
     struct rv_str says = rv_path_str(k->status, "jobStatus"), reason = rv_path_str(k->status, "reason");
-    const struct ray_run *run = world_run(k->w, rv_path_str(k->status, "jobId"));
+    const struct ray_run *run = fixture_run(k->w, rv_path_str(k->status, "jobId"));
     const char *truth = run != NULL ? run->status : "unknown";
     bool calm = !k->w->harmed && !k->w->false_404 && !k->w->refuses, timed = reason_is(k, RJ_REASON_DEADLINE) ||
                                                                              reason_is(k, RJ_REASON_PRERUNNING) ||
                                                                              reason_is(k, RJ_REASON_CHECK);
-    if (phase_is(k, "Complete") && !world_said(k->w, rv_path_str(k->status, "jobId"), says))
+    if (phase_is(k, "Complete") && !fixture_said(k->w, rv_path_str(k->status, "jobId"), says))
         FAULT(k->out, "Complete with " RV_STR_FMT ", but Ray says %s", RV_STR_ARG(says), truth);
     if (phase_is(k, "Complete") && rv_str_is(says, "FAILED")) FAULT(k->out, "Complete, but failed");
     if (phase_is(k, "Failed") && reason.n == 0) FAULT(k->out, "Failed without a reason");
@@ -299,7 +299,7 @@ static void check_left(struct check *k) {
     if (want < LEFT_NO_CLUSTER && cluster == NULL && !k->m->selector && !k->w->harmed && !k->m->policy_edited &&
         rv_path_str(k->status, "dashboardURL").n != 0)
         FAULT(k->out, "the cluster is gone, and nobody wanted that");
-    const struct rv_fake_object *job = rv_fakeapi_get(k->w->api, "jobs", WORLD_JOB);
+    const struct rv_fake_object *job = rv_fakeapi_get(k->w->api, "jobs", FIXTURE_JOB);
     if (ended(k->m->phase) && job != NULL && owned_by(job, k->m->uid) &&
         !rv_path_bool(job->value, "spec.suspend", false) &&
         rv_val_len(rv_val_path(job->value, "status.conditions")) == 0)
@@ -308,7 +308,7 @@ static void check_left(struct check *k) {
     if (rv_val_set(rv_val_get(k->status, "plannedDeletion"))) FAULT(k->out, "a deletion is still planned");
 }
 
-void model_check(const struct model *m, const struct world *w, struct rv_buf *out) {
+void model_check(const struct model *m, const struct fixture *w, struct rv_buf *out) {
     const struct rv_fake_object *o = the_job(w->api);
     if (!m->exists) {
         check_gone(m, w, out);

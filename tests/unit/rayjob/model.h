@@ -2,13 +2,13 @@
 #ifndef TESTS_RAYJOB_MODEL_H
 #define TESTS_RAYJOB_MODEL_H
 
+#include "fixture.h"
 #include "plugins/rayjob/builders.h"
-#include "world.h"
 
 #define MODEL_USER_ID "by-hand" /* the id under which the user submits in InteractiveMode */
 
 struct model {
-    /* for a whole story */
+    /* for a whole history */
     enum rj_mode mode;
     bool selector;
     size_t strategy;
@@ -31,8 +31,8 @@ void model_edit(struct model *m, struct rv_test_random *d);
 void model_apply(const struct model *m, struct rv_fakeapi *api);
 bool model_ended(const struct model *m); /* as last watched */
 /* What must hold at every moment. Says in out what does not. */
-void model_watch(struct model *m, const struct world *w, struct rv_buf *out);
+void model_watch(struct model *m, const struct fixture *w, struct rv_buf *out);
 /* What must hold when nothing happens any more. */
-void model_check(const struct model *m, const struct world *w, struct rv_buf *out);
+void model_check(const struct model *m, const struct fixture *w, struct rv_buf *out);
 
 #endif

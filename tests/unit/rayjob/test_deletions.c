@@ -1,5 +1,5 @@
 /* test_deletions.c - what is deleted of a RayJob and of what it made, and when: to the second. */
-#include "scene.h"
+#include "scenario.h"
 #include "tests/unit/sdk/suite.h"
 
 static bool is(struct rv_str text, const char *want) {
@@ -8,17 +8,17 @@ static bool is(struct rv_str text, const char *want) {
     return same;
 }
 
-static struct rv_str reconciling(const struct scene *s, const char *field) {
-    return rv_path_str(scene_condition(s, "Reconciling"), field);
+static struct rv_str reconciling(const struct scenario *s, const char *field) {
+    return rv_path_str(scenario_condition(s, "Reconciling"), field);
 }
 
 /* ---- after the end ---------------------------------------------------------------------------------------------- */
 
 enum left { NOTHING, NO_CLUSTER, NO_WORKERS, ALL };
 
-static enum left left(const struct scene *s) {
-    const struct rv_fake_object *c = scene_cluster(s);
-    if (rv_fakeapi_get(s->api, "rayjobs", SCENE_JOB) == NULL) return NOTHING;
+static enum left left(const struct scenario *s) {
+    const struct rv_fake_object *c = scenario_cluster(s);
+    if (rv_fakeapi_get(s->api, "rayjobs", SCENARIO_JOB) == NULL) return NOTHING;
     if (c == NULL) return NO_CLUSTER;
     return rv_path_bool(c->value, "spec.workerGroupSpecs[0].suspend", false) ? NO_WORKERS : ALL;
 }
@@ -90,9 +90,9 @@ static const struct deletion {
 };
 
 /* Not in the very second in which a deletion is due. */
-static void check_step(struct scene *s, const struct deletion *t, size_t step, int64_t end) {
+static void check_step(struct scenario *s, const struct deletion *t, size_t step, int64_t end) {
     unsigned until = step + 1 < RV_ARRAY_LEN(t->steps) && t->steps[step + 1].at != 0 ? t->steps[step + 1].at : 60;
-    for (int64_t now; (now = (s->api->now - end) / 1000000000) < (int64_t)until; scene_wait(s, 1)) {
+    for (int64_t now; (now = (s->api->now - end) / 1000000000) < (int64_t)until; scenario_wait(s, 1)) {
         enum left is = left(s);
         if (step > 0 && now == (int64_t)t->steps[step].at) continue;
         if (is != t->steps[step].left) printf("\n    %d s after the end %d is left", (int)now, is);
@@ -104,20 +104,20 @@ static void check_step(struct scene *s, const struct deletion *t, size_t step, i
 static void test_after_the_end(void) {
     for (size_t i = 0; i < RV_ARRAY_LEN(deletions); i++) {
         const struct deletion *t = &deletions[i];
-        struct scene s = {.mode = "HTTPMode", .ray = "RUNNING", .spec = t->spec, .settings = t->settings};
+        struct scenario s = {.mode = "HTTPMode", .ray = "RUNNING", .spec = t->spec, .settings = t->settings};
         int64_t end = 0;
-        scene_begin(&s);
-        scene_cluster_runs(&s);
-        scene_wait(&s, 5);
+        scenario_begin(&s);
+        scenario_cluster_runs(&s);
+        scenario_wait(&s, 5);
         s.ray = t->ray;
-        for (int k = 0; k < 5 && left(&s) == ALL && scene_status(&s, "endTime").n == 0; k++) scene_wait(&s, 1);
-        if (rv_time_parse(scene_status(&s, "endTime"), &end) != 0) end = s.api->now;
-        CHECK_ROW(t->planned == NULL || is(scene_status(&s, "plannedDeletion.policy"), t->planned), t->spec);
-        CHECK_ROW((scene_status(&s, "plannedDeletion.time").n != 0) == (t->planned != NULL), t->spec);
+        for (int k = 0; k < 5 && left(&s) == ALL && scenario_status(&s, "endTime").n == 0; k++) scenario_wait(&s, 1);
+        if (rv_time_parse(scenario_status(&s, "endTime"), &end) != 0) end = s.api->now;
+        CHECK_ROW(t->planned == NULL || is(scenario_status(&s, "plannedDeletion.policy"), t->planned), t->spec);
+        CHECK_ROW((scenario_status(&s, "plannedDeletion.time").n != 0) == (t->planned != NULL), t->spec);
         for (size_t k = 0; k < RV_ARRAY_LEN(t->steps) && (k == 0 || t->steps[k].at != 0); k++)
             check_step(&s, t, k, end);
-        CHECK_ROW(scene_status(&s, "plannedDeletion.time").n == 0, t->spec);
-        scene_end(&s);
+        CHECK_ROW(scenario_status(&s, "plannedDeletion.time").n == 0, t->spec);
+        scenario_end(&s);
     }
 }
 
@@ -129,21 +129,21 @@ static void test_what_counts_as_failed(void) {
     } rows[] = {{"the head is lost", "AppFailed", NO_CLUSTER},
                 {"nobody answers", "JobStatusCheckTimeoutExceeded", ALL}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {.mode = "HTTPMode", .ray = "RUNNING", .spec = RULES(RULE("DeleteCluster", FAILED, "10"))};
-        scene_begin(&s);
-        scene_cluster_runs(&s);
-        scene_wait(&s, 5);
+        struct scenario s = {.mode = "HTTPMode", .ray = "RUNNING", .spec = RULES(RULE("DeleteCluster", FAILED, "10"))};
+        scenario_begin(&s);
+        scenario_cluster_runs(&s);
+        scenario_wait(&s, 5);
         if (i == 0) {
-            scene_head(&s, "head-2");
-            scene_delete(&s, "pods", "head-1");
+            scenario_head(&s, "head-2");
+            scenario_delete(&s, "pods", "head-1");
         } else {
-            s.asking = (struct scene_fault){.code = RV_E_TIMEOUT};
+            s.asking = (struct scenario_fault){.code = RV_E_TIMEOUT};
         }
-        for (int k = 0; k < 400 && scene_status(&s, "endTime").n == 0; k++) scene_wait(&s, 1);
-        CHECK_ROW(scene_is(&s, "Failed", rows[i].reason), rows[i].row);
-        scene_wait(&s, 20);
+        for (int k = 0; k < 400 && scenario_status(&s, "endTime").n == 0; k++) scenario_wait(&s, 1);
+        CHECK_ROW(scenario_is(&s, "Failed", rows[i].reason), rows[i].row);
+        scenario_wait(&s, 20);
         CHECK_ROW(left(&s) == rows[i].left, rows[i].row);
-        scene_end(&s);
+        scenario_end(&s);
     }
 }
 
@@ -154,30 +154,30 @@ static void test_a_shared_cluster_stays(void) {
         enum left left;
     } rows[] = {{RULES(RULE("DeleteSelf", SUCCEEDED, "0")), NULL, NOTHING}, {"", SELF_TOO, ALL}, {"", NULL, ALL}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {.mode = "HTTPMode",
-                          .ray = "RUNNING",
-                          .shared = "theirs",
-                          .spec = rows[i].spec,
-                          .settings = rows[i].settings};
-        scene_begin(&s);
-        scene_wait(&s, 5);
+        struct scenario s = {.mode = "HTTPMode",
+                             .ray = "RUNNING",
+                             .shared = "theirs",
+                             .spec = rows[i].spec,
+                             .settings = rows[i].settings};
+        scenario_begin(&s);
+        scenario_wait(&s, 5);
         s.ray = "SUCCEEDED";
-        scene_wait(&s, 10);
+        scenario_wait(&s, 10);
         CHECK_ROW(left(&s) == rows[i].left, rows[i].spec);
-        CHECK_ROW(scene_cluster(&s) != NULL, rows[i].spec);
-        scene_end(&s);
+        CHECK_ROW(scenario_cluster(&s) != NULL, rows[i].spec);
+        scenario_end(&s);
     }
 }
 
 /* ---- a submitter that must not go on ----------------------------------------------------------------------------- */
 
-static bool submitter_suspended(const struct scene *s) {
-    const struct rv_fake_object *o = rv_fakeapi_get(s->api, "jobs", SCENE_JOB);
+static bool submitter_suspended(const struct scenario *s) {
+    const struct rv_fake_object *o = rv_fakeapi_get(s->api, "jobs", SCENARIO_JOB);
     return o != NULL && rv_path_bool(o->value, "spec.suspend", false);
 }
 
 static int counts_job_patches(void *arg, const struct rv_action *a) {
-    struct scene *s = arg;
+    struct scenario *s = arg;
     s->tried += a->verb == RV_VERB_MERGE_PATCH && rv_str_is(a->resource, "jobs");
     return 0;
 }
@@ -188,94 +188,95 @@ static void test_the_submitter_of_an_ended_job(void) {
         bool finished, suspended;
     } rows[] = {{"it runs", false, true}, {"it has finished", true, false}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {.mode = "K8sJobMode",
-                          .ray = "RUNNING",
-                          .spec = ",'activeDeadlineSeconds':40",
-                          .refuse = counts_job_patches};
-        scene_begin(&s);
-        scene_cluster_runs(&s);
-        scene_wait(&s, 5);
-        if (rows[i].finished) scene_submitter_ends(&s, true);
-        scene_wait(&s, 60);
-        CHECK_ROW(scene_is(&s, "Failed", "DeadlineExceeded"), rows[i].row);
+        struct scenario s = {.mode = "K8sJobMode",
+                             .ray = "RUNNING",
+                             .spec = ",'activeDeadlineSeconds':40",
+                             .refuse = counts_job_patches};
+        scenario_begin(&s);
+        scenario_cluster_runs(&s);
+        scenario_wait(&s, 5);
+        if (rows[i].finished) scenario_submitter_ends(&s, true);
+        scenario_wait(&s, 60);
+        CHECK_ROW(scenario_is(&s, "Failed", "DeadlineExceeded"), rows[i].row);
         CHECK_ROW(submitter_suspended(&s) == rows[i].suspended, rows[i].row);
         CHECK_ROW(s.tried == (rows[i].suspended ? 1 : 0), rows[i].row);
-        scene_end(&s);
+        scenario_end(&s);
     }
 }
 
 /* ---- between attempts ---------------------------------------------------------------------------------------------
  */
 
-static void hold(struct scene *s, const char *resource, const char *name) {
-    scene_patch(s, resource, name, false, "{'metadata':{'finalizers':['x/y']}}");
+static void hold(struct scenario *s, const char *resource, const char *name) {
+    scenario_patch(s, resource, name, false, "{'metadata':{'finalizers':['x/y']}}");
 }
 
-static void let_go(struct scene *s, const char *resource, const char *name) {
-    scene_patch(s, resource, name, false, "{'metadata':{'finalizers':null}}");
+static void let_go(struct scenario *s, const char *resource, const char *name) {
+    scenario_patch(s, resource, name, false, "{'metadata':{'finalizers':null}}");
 }
 
 static void test_what_lingers(void) {
-    struct scene s = {.mode = "K8sJobMode", .ray = "RUNNING", .spec = SHUTDOWN};
-    scene_begin(&s);
-    scene_cluster_runs(&s);
-    scene_wait(&s, 5);
-    scene_submitter_pod(&s, "'phase':'Running'");
+    struct scenario s = {.mode = "K8sJobMode", .ray = "RUNNING", .spec = SHUTDOWN};
+    scenario_begin(&s);
+    scenario_cluster_runs(&s);
+    scenario_wait(&s, 5);
+    scenario_submitter_pod(&s, "'phase':'Running'");
     char name[64];
-    snprintf(name, sizeof name, "%s", scene_cluster(&s)->name);
+    snprintf(name, sizeof name, "%s", scenario_cluster(&s)->name);
     hold(&s, "rayclusters", name);
-    hold(&s, "jobs", SCENE_JOB);
-    scene_patch(&s, "rayjobs", SCENE_JOB, false, "{'spec':{'suspend':true}}");
-    scene_wait(&s, 2);
-    CU_ASSERT_TRUE(scene_is(&s, "Suspending", ""));
+    hold(&s, "jobs", SCENARIO_JOB);
+    scenario_patch(&s, "rayjobs", SCENARIO_JOB, false, "{'spec':{'suspend':true}}");
+    scenario_wait(&s, 2);
+    CU_ASSERT_TRUE(scenario_is(&s, "Suspending", ""));
     CU_ASSERT_TRUE(is(reconciling(&s, "reason"), "Suspending"));
-    CU_ASSERT_TRUE(scene_says(reconciling(&s, "message"), ": pod head-1 is not gone yet"));
-    scene_patch(&s, "rayclusters", name, true,
-                "{'status':{'conditions':[{'type':'Reconciling','status':'True','reason':'x','message':'Redis'}]}}");
-    scene_wait(&s, 2);
-    CU_ASSERT_TRUE(scene_says(reconciling(&s, "message"), ": Redis"));
+    CU_ASSERT_TRUE(scenario_says(reconciling(&s, "message"), ": pod head-1 is not gone yet"));
+    scenario_patch(&s, "rayclusters", name, true,
+                   "{'status':{'conditions':[{'type':'Reconciling','status':'True','reason':'x','message':'Redis'}]}}");
+    scenario_wait(&s, 2);
+    CU_ASSERT_TRUE(scenario_says(reconciling(&s, "message"), ": Redis"));
     let_go(&s, "rayclusters", name);
-    scene_wait(&s, 2);
-    CU_ASSERT_TRUE(scene_is(&s, "Suspending", ""));
-    CU_ASSERT_TRUE(scene_says(reconciling(&s, "message"), ": pod j-x is not gone yet"));
-    scene_delete(&s, "pods", "j-x");
-    scene_wait(&s, 40);
+    scenario_wait(&s, 2);
+    CU_ASSERT_TRUE(scenario_is(&s, "Suspending", ""));
+    CU_ASSERT_TRUE(scenario_says(reconciling(&s, "message"), ": pod j-x is not gone yet"));
+    scenario_delete(&s, "pods", "j-x");
+    scenario_wait(&s, 40);
     CU_ASSERT_TRUE(is(reconciling(&s, "message"), "what the last attempt left is being deleted"));
-    let_go(&s, "jobs", SCENE_JOB);
-    scene_wait(&s, 2);
-    CU_ASSERT_TRUE(scene_is(&s, "Suspended", ""));
-    scene_end(&s);
+    let_go(&s, "jobs", SCENARIO_JOB);
+    scenario_wait(&s, 2);
+    CU_ASSERT_TRUE(scenario_is(&s, "Suspended", ""));
+    scenario_end(&s);
 }
 
 /* A new attempt forgets what was known of the last one, but not how many there were. */
 static void test_suspended_and_resumed(void) {
-    struct scene s = {.mode = "HTTPMode", .ray = "RUNNING", .spec = SHUTDOWN};
-    scene_begin(&s);
-    scene_cluster_runs(&s);
-    scene_wait(&s, 8);
-    CU_ASSERT_TRUE(scene_status(&s, "submittedTo.podName").n != 0);
-    scene_patch(&s, "rayjobs", SCENE_JOB, false, "{'spec':{'suspend':true}}");
-    scene_wait(&s, 40);
-    CU_ASSERT_TRUE(scene_is(&s, "Suspended", ""));
+    struct scenario s = {.mode = "HTTPMode", .ray = "RUNNING", .spec = SHUTDOWN};
+    scenario_begin(&s);
+    scenario_cluster_runs(&s);
+    scenario_wait(&s, 8);
+    CU_ASSERT_TRUE(scenario_status(&s, "submittedTo.podName").n != 0);
+    scenario_patch(&s, "rayjobs", SCENARIO_JOB, false, "{'spec':{'suspend':true}}");
+    scenario_wait(&s, 40);
+    CU_ASSERT_TRUE(scenario_is(&s, "Suspended", ""));
     static const char *const forgotten[] = {"jobId",        "rayClusterName",      "jobStatus",
                                             "dashboardURL", "submittedTo.podName", "rayJobInfo.startTime",
                                             "message"};
-    for (size_t i = 0; i < RV_ARRAY_LEN(forgotten); i++) CHECK_ROW(scene_status(&s, forgotten[i]).n == 0, forgotten[i]);
-    CU_ASSERT_TRUE(scene_status(&s, "startTime").n != 0);
+    for (size_t i = 0; i < RV_ARRAY_LEN(forgotten); i++)
+        CHECK_ROW(scenario_status(&s, forgotten[i]).n == 0, forgotten[i]);
+    CU_ASSERT_TRUE(scenario_status(&s, "startTime").n != 0);
     s.ray = NULL;
-    scene_patch(&s, "rayjobs", SCENE_JOB, false, "{'spec':{'suspend':false}}");
-    scene_wait(&s, 2);
-    scene_cluster_runs(&s);
-    scene_wait(&s, 5);
-    CU_ASSERT_TRUE(scene_is(&s, "Running", ""));
+    scenario_patch(&s, "rayjobs", SCENARIO_JOB, false, "{'spec':{'suspend':false}}");
+    scenario_wait(&s, 2);
+    scenario_cluster_runs(&s);
+    scenario_wait(&s, 5);
+    CU_ASSERT_TRUE(scenario_is(&s, "Running", ""));
     CU_ASSERT_EQUAL(s.submitted, 1); /* of this attempt: Ray had the first one's job already */
-    scene_end(&s);
+    scenario_end(&s);
 }
 
 /* ---- a cluster that nobody names --------------------------------------------------------------------------------- */
 
-static void make_stray(struct scene *s) {
-    const struct rv_fake_object *job = rv_fakeapi_get(s->api, "rayjobs", SCENE_JOB);
+static void make_stray(struct scenario *s) {
+    const struct rv_fake_object *job = rv_fakeapi_get(s->api, "rayjobs", SCENARIO_JOB);
     char json[512];
     struct rv_fake_object *made;
     snprintf(json, sizeof json,
@@ -288,18 +289,18 @@ static void make_stray(struct scene *s) {
 }
 
 static void test_strays(void) {
-    struct scene s = {.mode = "HTTPMode", .ray = "RUNNING"};
-    scene_begin(&s);
-    scene_cluster_runs(&s);
-    scene_wait(&s, 5);
+    struct scenario s = {.mode = "HTTPMode", .ray = "RUNNING"};
+    scenario_begin(&s);
+    scenario_cluster_runs(&s);
+    scenario_wait(&s, 5);
     make_stray(&s);
-    scene_wait(&s, 9); /* the status that names it may still come */
-    CU_ASSERT_EQUAL(scene_count(&s, "rayclusters"), 2);
-    scene_wait(&s, 2);
-    CU_ASSERT_EQUAL(scene_count(&s, "rayclusters"), 1);
+    scenario_wait(&s, 9); /* the status that names it may still come */
+    CU_ASSERT_EQUAL(scenario_count(&s, "rayclusters"), 2);
+    scenario_wait(&s, 2);
+    CU_ASSERT_EQUAL(scenario_count(&s, "rayclusters"), 1);
     CU_ASSERT_PTR_NULL(rv_fakeapi_get(s.api, "rayclusters", "stray"));
-    CU_ASSERT_TRUE(scene_is(&s, "Running", ""));
-    scene_end(&s);
+    CU_ASSERT_TRUE(scenario_is(&s, "Running", ""));
+    scenario_end(&s);
 }
 
 /* ---- the RayJob goes ----------------------------------------------------------------------------------------------
@@ -308,7 +309,7 @@ static void test_strays(void) {
 static void test_deleted_while_it_runs(void) {
     static const struct {
         const char *row, *ray, *shared;
-        struct scene_fault stopping;
+        struct scenario_fault stopping;
         unsigned stops, within_s; /* asked so often at least; gone so many seconds later */
     } rows[] = {{"Ray stops it", "RUNNING", NULL, {0}, 1, 1},
                 {"it has ended", "SUCCEEDED", NULL, {0}, 0, 1},
@@ -316,20 +317,20 @@ static void test_deleted_while_it_runs(void) {
                 {"nobody answers, and the cluster lives on", "RUNNING", "theirs", {.code = RV_E_TIMEOUT}, 4, 11},
                 {"Ray does not know it", "RUNNING", "theirs", {.status = 404, .text = "Job x does not exist"}, 1, 1}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {
+        struct scenario s = {
             .mode = "HTTPMode", .ray = rows[i].ray, .shared = rows[i].shared, .stopping = rows[i].stopping};
         unsigned waited = 0;
-        scene_begin(&s);
-        if (rows[i].shared == NULL) scene_cluster_runs(&s);
-        scene_wait(&s, 5);
-        scene_delete(&s, "rayjobs", SCENE_JOB);
-        scene_settle(&s);
-        while (scene_count(&s, "rayjobs") != 0 && waited < 60) scene_wait(&s, 1), waited++;
+        scenario_begin(&s);
+        if (rows[i].shared == NULL) scenario_cluster_runs(&s);
+        scenario_wait(&s, 5);
+        scenario_delete(&s, "rayjobs", SCENARIO_JOB);
+        scenario_settle(&s);
+        while (scenario_count(&s, "rayjobs") != 0 && waited < 60) scenario_wait(&s, 1), waited++;
         if (waited > rows[i].within_s || s.stopped < rows[i].stops)
             printf("\n    gone after %u s, asked %u times to stop", waited, s.stopped);
         CHECK_ROW(waited <= rows[i].within_s, rows[i].row);
         CHECK_ROW(rows[i].stops == 0 ? s.stopped == 0 : s.stopped >= rows[i].stops, rows[i].row);
-        scene_end(&s);
+        scenario_end(&s);
     }
 }
 

@@ -1,26 +1,26 @@
 /* test_endings.c - every way in which an attempt ends, with the exact status it leaves; which of them are tried again
  * within backoffLimit; and the deadlines, to the second. */
-#include "scene.h"
+#include "scenario.h"
 #include "tests/unit/sdk/suite.h"
 
 /* ---- what is seen ----------------------------------------------------------------------------------------------- */
 
-static struct rv_val job_value(const struct scene *s, const char *path) {
-    const struct rv_fake_object *o = rv_fakeapi_get(s->api, "rayjobs", SCENE_JOB);
+static struct rv_val job_value(const struct scenario *s, const char *path) {
+    const struct rv_fake_object *o = rv_fakeapi_get(s->api, "rayjobs", SCENARIO_JOB);
     CU_ASSERT_PTR_NOT_NULL_FATAL(o);
     return rv_val_path(o->value, path);
 }
 
-static int64_t count(const struct scene *s, const char *path) { return rv_val_int(job_value(s, path), 0); }
+static int64_t count(const struct scenario *s, const char *path) { return rv_val_int(job_value(s, path), 0); }
 
-static int64_t moment(const struct scene *s, const char *path) {
+static int64_t moment(const struct scenario *s, const char *path) {
     int64_t ns = 0;
-    struct rv_str text = scene_status(s, path);
+    struct rv_str text = scenario_status(s, path);
     CU_ASSERT_TRUE(text.n == 0 || rv_time_parse(text, &ns) == 0);
     return ns / 1000000000;
 }
 
-static int64_t now(const struct scene *s) { return s->api->now / 1000000000; }
+static int64_t now(const struct scenario *s) { return s->api->now / 1000000000; }
 
 struct end {
     const char *phase, *reason, *job;
@@ -29,113 +29,114 @@ struct end {
 };
 
 /* endTime is that of this very second, and stands only where the job is over. */
-static bool ended_as(const struct scene *s, const struct end *e) {
+static bool ended_as(const struct scenario *s, const struct end *e) {
     bool over = strcmp(e->phase, "Complete") == 0 || strcmp(e->phase, "Failed") == 0;
-    bool same = scene_is(s, e->phase, e->reason) && rv_str_is(scene_status(s, "jobStatus"), e->job) &&
+    bool same = scenario_is(s, e->phase, e->reason) && rv_str_is(scenario_status(s, "jobStatus"), e->job) &&
                 count(s, "status.failed") == e->failed && count(s, "status.succeeded") == e->succeeded &&
                 moment(s, "endTime") == (over ? now(s) : 0) &&
-                (e->words == NULL || scene_says(scene_status(s, "message"), e->words));
+                (e->words == NULL || scenario_says(scenario_status(s, "message"), e->words));
     if (!same)
         printf("\n    jobStatus " RV_STR_FMT ", failed %lld, succeeded %lld, endTime " RV_STR_FMT
                " at %lld, " RV_STR_FMT,
-               RV_STR_ARG(scene_status(s, "jobStatus")), (long long)count(s, "status.failed"),
-               (long long)count(s, "status.succeeded"), RV_STR_ARG(scene_status(s, "endTime")), (long long)now(s),
-               RV_STR_ARG(scene_status(s, "message")));
+               RV_STR_ARG(scenario_status(s, "jobStatus")), (long long)count(s, "status.failed"),
+               (long long)count(s, "status.succeeded"), RV_STR_ARG(scenario_status(s, "endTime")), (long long)now(s),
+               RV_STR_ARG(scenario_status(s, "message")));
     return same;
 }
 
-/* ---- stories ---------------------------------------------------------------------------------------------------- */
+/* ---- histories ----------------------------------------------------------------------------------------------------
+ */
 
 #define SIDECAR                                                                                                        \
     "{'status':{'phase':'Running','containerStatuses':[{'name':'ray-head','restartCount':0},{'name':'ray-job-"         \
     "submitter','restartCount':0,'state':{'terminated':{'exitCode':%d,'reason':'Why','finishedAt':'%s'}}}]}}"
 
-static void sidecar_exits(struct scene *s, int code) {
+static void sidecar_exits(struct scenario *s, int code) {
     char at[32], json[512];
     rv_time_format(s->api->now, at);
     snprintf(json, sizeof json, SIDECAR, code, at);
-    scene_patch(s, "pods", "head-1", true, json);
+    scenario_patch(s, "pods", "head-1", true, json);
 }
 
-static void submitter_fails(struct scene *s) { scene_submitter_ends(s, false); }
-static void submitter_ends(struct scene *s) { scene_submitter_ends(s, true); }
-static void sidecar_fails(struct scene *s) { sidecar_exits(s, 3); }
-static void head_goes(struct scene *s) { scene_delete(s, "pods", "head-1"); }
-static void submitter_ends_head_goes(struct scene *s) {
+static void submitter_fails(struct scenario *s) { scenario_submitter_ends(s, false); }
+static void submitter_ends(struct scenario *s) { scenario_submitter_ends(s, true); }
+static void sidecar_fails(struct scenario *s) { sidecar_exits(s, 3); }
+static void head_goes(struct scenario *s) { scenario_delete(s, "pods", "head-1"); }
+static void submitter_ends_head_goes(struct scenario *s) {
     submitter_ends(s);
     head_goes(s);
 }
-static void ray_fails(struct scene *s) { s->ray = "FAILED"; }
-static void ray_succeeds(struct scene *s) { s->ray = "SUCCEEDED"; }
-static void ray_stops(struct scene *s) { s->ray = "STOPPED"; }
-static void ray_is_silent(struct scene *s) { s->asking = (struct scene_fault){.code = RV_E_TIMEOUT}; }
+static void ray_fails(struct scenario *s) { s->ray = "FAILED"; }
+static void ray_succeeds(struct scenario *s) { s->ray = "SUCCEEDED"; }
+static void ray_stops(struct scenario *s) { s->ray = "STOPPED"; }
+static void ray_is_silent(struct scenario *s) { s->asking = (struct scenario_fault){.code = RV_E_TIMEOUT}; }
 
-static void ray_then_submitter(struct scene *s, const char *ray, bool well) {
+static void ray_then_submitter(struct scenario *s, const char *ray, bool well) {
     s->ray = ray;
-    scene_wait(s, 5);
-    CU_ASSERT_TRUE(scene_is(s, "Running", ""));
-    scene_submitter_ends(s, well);
+    scenario_wait(s, 5);
+    CU_ASSERT_TRUE(scenario_is(s, "Running", ""));
+    scenario_submitter_ends(s, well);
 }
 
-static void fails_then_submitter(struct scene *s) { ray_then_submitter(s, "FAILED", false); }
-static void succeeds_then_submitter(struct scene *s) { ray_then_submitter(s, "SUCCEEDED", true); }
-static void stops_then_submitter(struct scene *s) { ray_then_submitter(s, "STOPPED", true); }
+static void fails_then_submitter(struct scenario *s) { ray_then_submitter(s, "FAILED", false); }
+static void succeeds_then_submitter(struct scenario *s) { ray_then_submitter(s, "SUCCEEDED", true); }
+static void stops_then_submitter(struct scenario *s) { ray_then_submitter(s, "STOPPED", true); }
 
-static void fails_then_sidecar(struct scene *s) {
+static void fails_then_sidecar(struct scenario *s) {
     s->ray = "FAILED";
-    scene_wait(s, 5);
+    scenario_wait(s, 5);
     sidecar_fails(s);
 }
 
 /* One second after the other until more than so many attempts have failed, or all is over. Returns how many. */
-static unsigned until_over(struct scene *s, int64_t failed, unsigned most) {
+static unsigned until_over(struct scenario *s, int64_t failed, unsigned most) {
     for (unsigned i = 0; i <= most; i++) {
         if (moment(s, "endTime") != 0 || count(s, "status.failed") > failed) return i;
-        scene_wait(s, 1);
+        scenario_wait(s, 1);
     }
     return most + 1;
 }
 
-struct story {
+struct history {
     const char *name, *mode, *ray; /* ray: while it runs; NULL: it has no such job */
-    void (*happens)(struct scene *s);
+    void (*happens)(struct scenario *s);
     unsigned least, most; /* seconds after which it is over */
     struct end end;
     const char *spec, *settings;
-    struct scene_fault submitting;
+    struct scenario_fault submitting;
     bool never_runs;
 };
 
-static void begin(struct scene *s, const struct story *t) {
-    *s = (struct scene){
+static void begin(struct scenario *s, const struct history *t) {
+    *s = (struct scenario){
         .mode = t->mode, .ray = t->ray, .spec = t->spec, .settings = t->settings, .submitting = t->submitting};
-    scene_begin(s);
+    scenario_begin(s);
 }
 
 /* Its cluster runs, when the head of the last attempt has gone. */
-static void cluster_runs(struct scene *s) {
-    for (int i = 0; i < 60 && rv_fakeapi_get(s->api, "pods", "head-1") != NULL; i++) scene_wait(s, 1);
+static void cluster_runs(struct scenario *s) {
+    for (int i = 0; i < 60 && rv_fakeapi_get(s->api, "pods", "head-1") != NULL; i++) scenario_wait(s, 1);
     CU_ASSERT_PTR_NULL_FATAL(rv_fakeapi_get(s->api, "pods", "head-1"));
-    scene_cluster_runs(s);
+    scenario_cluster_runs(s);
 }
 
-static void happen(struct scene *s, const struct story *t) {
+static void happen(struct scenario *s, const struct history *t) {
     s->ray = t->ray;
-    s->asking = (struct scene_fault){0};
+    s->asking = (struct scenario_fault){0};
     if (t->never_runs) return;
     cluster_runs(s);
     if (t->submitting.status != 0) return;
-    scene_wait(s, 5);
-    CHECK_ROW(scene_is(s, "Running", ""), t->name);
+    scenario_wait(s, 5);
+    CHECK_ROW(scenario_is(s, "Running", ""), t->name);
     if (t->happens != NULL) t->happens(s);
-    scene_settle(s);
+    scenario_settle(s);
 }
 
 /* ---- the ends --------------------------------------------------------------------------------------------------- */
 
 #define GRACE "JobDeploymentStatusTransitionGracePeriodExceeded"
 
-static const struct story stories[] = {
+static const struct history histories[] = {
     /* Ray's word, and that of the submitter */
     {"HTTP succeeds", "HTTPMode", "RUNNING", ray_succeeds, 0, 4, .end = {"Complete", "", "SUCCEEDED", 0, 1, "m"}},
     {"HTTP fails", "HTTPMode", "RUNNING", ray_fails, 0, 4, .end = {"Failed", "AppFailed", "FAILED", 1, 0, "m"}},
@@ -203,9 +204,9 @@ static const struct story stories[] = {
 };
 
 static void test_ends(void) {
-    for (size_t i = 0; i < RV_ARRAY_LEN(stories); i++) {
-        const struct story *t = &stories[i];
-        struct scene s;
+    for (size_t i = 0; i < RV_ARRAY_LEN(histories); i++) {
+        const struct history *t = &histories[i];
+        struct scenario s;
         begin(&s, t);
         happen(&s, t);
         unsigned seconds = until_over(&s, 0, 400);
@@ -213,11 +214,11 @@ static void test_ends(void) {
         CHECK_ROW(seconds >= t->least && seconds <= t->most, t->name);
         CHECK_ROW(ended_as(&s, &t->end), t->name);
         int64_t end = moment(&s, "endTime"); /* and that stands */
-        scene_wait(&s, 400);
-        CHECK_ROW(scene_is(&s, t->end.phase, t->end.reason) && moment(&s, "endTime") == end &&
+        scenario_wait(&s, 400);
+        CHECK_ROW(scenario_is(&s, t->end.phase, t->end.reason) && moment(&s, "endTime") == end &&
                       count(&s, "status.failed") == t->end.failed && count(&s, "status.succeeded") == t->end.succeeded,
                   t->name);
-        scene_end(&s);
+        scenario_end(&s);
     }
 }
 
@@ -228,19 +229,19 @@ static bool tried_again(const char *reason) {
 }
 
 /* Nothing is left of an attempt but its being counted: a new cluster under a new name, a new id, a new start. */
-static void check_fresh(const struct scene *s, const struct story *t, int64_t failed, const char *old_cluster) {
+static void check_fresh(const struct scenario *s, const struct history *t, int64_t failed, const char *old_cluster) {
     CHECK_ROW(ended_as(s, &(struct end){"Initializing", "", "", failed, 0, NULL}), t->name);
-    CHECK_ROW(!rv_str_is(scene_status(s, "rayClusterName"), old_cluster), t->name);
-    CHECK_ROW(scene_status(s, "dashboardURL").n == 0 && scene_status(s, "rayJobInfo.endTime").n == 0, t->name);
-    CHECK_ROW(scene_status(s, "jobStatusCheckFailureStartTime").n == 0, t->name);
-    CHECK_ROW(scene_count(s, "jobs") == 0, t->name);
+    CHECK_ROW(!rv_str_is(scenario_status(s, "rayClusterName"), old_cluster), t->name);
+    CHECK_ROW(scenario_status(s, "dashboardURL").n == 0 && scenario_status(s, "rayJobInfo.endTime").n == 0, t->name);
+    CHECK_ROW(scenario_status(s, "jobStatusCheckFailureStartTime").n == 0, t->name);
+    CHECK_ROW(scenario_count(s, "jobs") == 0, t->name);
     CHECK_ROW(moment(s, "startTime") == now(s), t->name);
 }
 
-static void attempts(const struct story *t, int64_t limit) {
+static void attempts(const struct history *t, int64_t limit) {
     char spec[256];
-    struct story row = *t;
-    struct scene s;
+    struct history row = *t;
+    struct scenario s;
     bool again = tried_again(t->end.reason);
     int64_t most = !again || limit < 0 ? 1 : limit + 1;
     snprintf(spec, sizeof spec, "%s", t->spec != NULL ? t->spec : "");
@@ -249,7 +250,7 @@ static void attempts(const struct story *t, int64_t limit) {
     begin(&s, &row);
     for (int64_t failed = 1; failed <= most; failed++) {
         char cluster[64];
-        snprintf(cluster, sizeof cluster, RV_STR_FMT, RV_STR_ARG(scene_status(&s, "rayClusterName")));
+        snprintf(cluster, sizeof cluster, RV_STR_FMT, RV_STR_ARG(scenario_status(&s, "rayClusterName")));
         happen(&s, &row);
         struct end end = t->end;
         end.failed = failed;
@@ -259,59 +260,59 @@ static void attempts(const struct story *t, int64_t limit) {
         else
             check_fresh(&s, t, failed, cluster);
     }
-    scene_wait(&s, 60);
-    CHECK_ROW(scene_is(&s, "Failed", t->end.reason) && count(&s, "status.failed") == most, t->name);
-    scene_end(&s);
+    scenario_wait(&s, 60);
+    CHECK_ROW(scenario_is(&s, "Failed", t->end.reason) && count(&s, "status.failed") == most, t->name);
+    scenario_end(&s);
 }
 
 static void test_attempts(void) {
-    for (size_t i = 0; i < RV_ARRAY_LEN(stories); i++)
+    for (size_t i = 0; i < RV_ARRAY_LEN(histories); i++)
         for (int64_t limit = -1; limit <= 2; limit++)
-            if (strcmp(stories[i].end.phase, "Failed") == 0) attempts(&stories[i], limit);
+            if (strcmp(histories[i].end.phase, "Failed") == 0) attempts(&histories[i], limit);
 }
 
 static void test_success_at_last(void) {
-    struct scene s = {.mode = "HTTPMode", .spec = ",'backoffLimit':3"};
-    scene_begin(&s);
+    struct scenario s = {.mode = "HTTPMode", .spec = ",'backoffLimit':3"};
+    scenario_begin(&s);
     for (int64_t failed = 0; failed < 2; failed++) {
         s.ray = NULL;
         cluster_runs(&s);
-        scene_wait(&s, 5);
+        scenario_wait(&s, 5);
         s.ray = "FAILED";
-        scene_wait(&s, 5);
+        scenario_wait(&s, 5);
         CU_ASSERT_TRUE(ended_as(&s, &(struct end){"Initializing", "", "", failed + 1, 0, NULL}));
     }
     s.ray = "SUCCEEDED";
     cluster_runs(&s);
     (void)until_over(&s, 2, 10);
     CU_ASSERT_TRUE(ended_as(&s, &(struct end){"Complete", "", "SUCCEEDED", 2, 1, "m"}));
-    scene_end(&s);
+    scenario_end(&s);
 }
 
 /* ---- deadlines that do not come, and where they begin ------------------------------------------------------------ */
 
 static void test_deadlines_that_do_not_come(void) {
-    struct scene s = {.mode = "HTTPMode", .ray = "RUNNING", .spec = ",'preRunningDeadlineSeconds':30"};
-    scene_begin(&s);
-    scene_wait(&s, 28);
-    scene_cluster_runs(&s);
-    scene_wait(&s, 60);
+    struct scenario s = {.mode = "HTTPMode", .ray = "RUNNING", .spec = ",'preRunningDeadlineSeconds':30"};
+    scenario_begin(&s);
+    scenario_wait(&s, 28);
+    scenario_cluster_runs(&s);
+    scenario_wait(&s, 60);
     CU_ASSERT_TRUE(ended_as(&s, &(struct end){"Running", "", "RUNNING", 0, 0, NULL}));
-    scene_end(&s);
+    scenario_end(&s);
 
-    s = (struct scene){.mode = "HTTPMode",
-                       .spec = ",'activeDeadlineSeconds':30,'suspend':true,'shutdownAfterJobFinishes':true"};
-    scene_begin(&s);
-    scene_wait(&s, 60);
+    s = (struct scenario){.mode = "HTTPMode",
+                          .spec = ",'activeDeadlineSeconds':30,'suspend':true,'shutdownAfterJobFinishes':true"};
+    scenario_begin(&s);
+    scenario_wait(&s, 60);
     CU_ASSERT_TRUE(ended_as(&s, &(struct end){"Suspended", "", "", 0, 0, NULL}));
-    scene_patch(&s, "rayjobs", SCENE_JOB, false,
-                "{'spec':{'suspend':false}}"); /* from now on, not from the beginning */
-    scene_settle(&s);
-    scene_wait(&s, 29);
-    CU_ASSERT_TRUE(scene_is(&s, "Initializing", ""));
-    scene_wait(&s, 2);
-    CU_ASSERT_TRUE(scene_is(&s, "Failed", "DeadlineExceeded"));
-    scene_end(&s);
+    scenario_patch(&s, "rayjobs", SCENARIO_JOB, false,
+                   "{'spec':{'suspend':false}}"); /* from now on, not from the beginning */
+    scenario_settle(&s);
+    scenario_wait(&s, 29);
+    CU_ASSERT_TRUE(scenario_is(&s, "Initializing", ""));
+    scenario_wait(&s, 2);
+    CU_ASSERT_TRUE(scenario_is(&s, "Failed", "DeadlineExceeded"));
+    scenario_end(&s);
 }
 
 static void test_waiting(void) {
@@ -320,15 +321,15 @@ static void test_waiting(void) {
     } rows[] = {{",'preRunningDeadlineSeconds':30", "PreRunningDeadlineExceeded"},
                 {",'activeDeadlineSeconds':30", "DeadlineExceeded"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {.mode = "InteractiveMode", .spec = rows[i].spec};
-        scene_begin(&s);
-        scene_cluster_runs(&s);
-        scene_wait(&s, 20);
+        struct scenario s = {.mode = "InteractiveMode", .spec = rows[i].spec};
+        scenario_begin(&s);
+        scenario_cluster_runs(&s);
+        scenario_wait(&s, 20);
         CHECK_ROW(ended_as(&s, &(struct end){"Waiting", "", "", 0, 0, NULL}), rows[i].spec);
         unsigned seconds = until_over(&s, 0, 60);
         CHECK_ROW(now(&s) - moment(&s, "startTime") <= 31 && seconds > 5, rows[i].spec);
         CHECK_ROW(ended_as(&s, &(struct end){"Failed", rows[i].reason, "", 1, 0, "(30 s)"}), rows[i].spec);
-        scene_end(&s);
+        scenario_end(&s);
     }
 }
 

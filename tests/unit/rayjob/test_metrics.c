@@ -36,21 +36,21 @@ static void on_metric(struct rv_host *h, struct rv_str name, uint32_t type, doub
 
 static const struct rv_host_api api = {.size = sizeof api, .metric = on_metric};
 
-struct scene {
+struct scenario {
     struct rv_host told;
     struct job_memo memo;
 };
 
 /* A process that knows nothing yet. */
-static void begin(struct scene *s) { *s = (struct scene){.memo = {.phase_reported = -1}}; }
+static void begin(struct scenario *s) { *s = (struct scenario){.memo = {.phase_reported = -1}}; }
 
-static struct rc_context context_of(struct scene *s, struct rv_arena *a) {
+static struct rc_context context_of(struct scenario *s, struct rv_arena *a) {
     return (struct rc_context){
         .api = &api, .host = &s->told, .arena = a, .ns = RV_STR("n"), .name = RV_STR("j"), .uid = RV_STR("u")};
 }
 
 /* A pass that finds one state and leaves another, `seconds` after status.startTime. */
-static void tell(struct scene *s, enum rj_phase was, enum rj_phase now, int64_t failed, double seconds) {
+static void tell(struct scenario *s, enum rj_phase was, enum rj_phase now, int64_t failed, double seconds) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     bool fails = now == RJ_FAILED || now == RJ_RETRYING;
     struct job_pass p = {.ctx = context_of(s, a),
@@ -66,13 +66,13 @@ static void tell(struct scene *s, enum rj_phase was, enum rj_phase now, int64_t 
     metrics_update(&p);
 }
 
-static void forget(struct scene *s) {
+static void forget(struct scenario *s) {
     s->told.n = 0;
     struct rc_context x = context_of(s, NULL);
     metrics_remove(&x, &s->memo);
 }
 
-static void check_told(const struct scene *s, const char *row, const char *const *want, size_t n) {
+static void check_told(const struct scenario *s, const char *row, const char *const *want, size_t n) {
     bool same = s->told.n == n;
     for (size_t i = 0; same && i < n; i++) same = strcmp(s->told.lines[i], want[i]) == 0;
     for (size_t i = 0; !same && i < s->told.n; i++) printf("\n    told %s", s->told.lines[i]);
@@ -81,7 +81,7 @@ static void check_told(const struct scene *s, const char *row, const char *const
 #define CHECK_TOLD(s, row, ...)                                                                                        \
     check_told(s, row, (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
 
-static bool was_told(const struct scene *s, const char *line) {
+static bool was_told(const struct scenario *s, const char *line) {
     for (size_t i = 0; i < s->told.n; i++)
         if (strcmp(s->told.lines[i], line) == 0) return true;
     printf("\n    not told: %s", line);
@@ -89,7 +89,7 @@ static bool was_told(const struct scene *s, const char *line) {
 }
 
 static void test_a_life(void) {
-    struct scene s;
+    struct scenario s;
     begin(&s);
     tell(&s, RJ_NEW, RJ_NEW, 0, 0);
     CHECK_TOLD(&s, "new", "+" INFO " = 1", "+" STATE "\"\"} = 1");
@@ -184,7 +184,7 @@ static void test_durations(void) {
         {RJ_RETRYING, RJ_RETRYING, NULL},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s;
+        struct scenario s;
         begin(&s);
         char row[64], want[256];
         snprintf(row, sizeof row, "%s to %s", rj_phase_name(rows[i].was), rj_phase_name(rows[i].now));
@@ -206,7 +206,7 @@ static void test_told_by_another(void) {
                 {RJ_RETRYING, RJ_RETRYING, 3, 2}, {RJ_RUNNING, RJ_FAILED, 3, 3},    {RJ_RUNNING, RJ_RUNNING, 0, -1}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         static const char *const ends[] = {"Complete", "Failed", "Retrying"};
-        struct scene s;
+        struct scenario s;
         begin(&s);
         char row[64], want[256];
         snprintf(row, sizeof row, "%s with %lld failed", rj_phase_name(rows[i].now), (long long)rows[i].failed);
@@ -225,7 +225,7 @@ static void test_told_by_another(void) {
 
 /* A number of attempts that nobody can have made; on_metric() sees to it that not all of them are told. */
 static void test_as_many_as_somebody_wrote(void) {
-    static struct scene s;
+    static struct scenario s;
     begin(&s);
     tell(&s, RJ_RUNNING, RJ_FAILED, INT32_MAX - 1, 7);
     forget(&s);
@@ -244,7 +244,7 @@ static void test_told_again(void) {
                 {RJ_FAILED, 1, "+" DURATION "\"Failed\",\"retry_count\":\"0\"} = 100"},
                 {RJ_FAILED, 3, "+" DURATION "\"Failed\",\"retry_count\":\"2\"} = 100"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s;
+        struct scenario s;
         begin(&s);
         tell(&s, rows[i].phase, rows[i].phase, rows[i].failed, 500);
         CHECK_ROW(was_told(&s, rows[i].want), rows[i].want);
@@ -256,7 +256,7 @@ static void test_told_again(void) {
 /* The state in which the process before this one left it is taken back, and nothing is taken back that was never
  * told. */
 static void test_words(void) {
-    struct scene s;
+    struct scenario s;
     begin(&s);
     tell(&s, RJ_RUNNING, RJ_COMPLETE, 0, 7);
     CU_ASSERT_TRUE(was_told(&s, "-" STATE "\"Running\"}"));

@@ -7,7 +7,7 @@
 #define ADDRESS "svc.n.svc.cluster.local:8265"
 #define AT "http://" ADDRESS
 
-struct scene {
+struct scenario {
     struct rv_arena *a;
     struct rc_settings settings;
     struct rj_job j;
@@ -47,7 +47,7 @@ struct given {
     const char *meta, *cluster, *spec; /* more of each, in JSON with ' for "; NULL: no more, a head alone */
 };
 
-static void scene_set(struct scene *s, const struct given *g) {
+static void scenario_set(struct scenario *s, const struct given *g) {
     s->a = rv_arena_new();
     struct rv_str text =
         rv_arena_fmt(s->a, "{'metadata':{'name':'j','namespace':'n','uid':'u'%s},'spec':{'rayClusterSpec':{%s}%s}}",
@@ -192,8 +192,8 @@ static void test_submitter_jobs(void) {
          false},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {.settings = {.login_shell = rows[i].login}};
-        scene_set(&s, &rows[i].given);
+        struct scenario s = {.settings = {.login_shell = rows[i].login}};
+        scenario_set(&s, &rows[i].given);
         struct rv_node *want = tree(s.a, rows[i].want),
                        *args = rv_node_path(want, "spec.template.spec.containers[0].args");
         if (args != NULL && rv_str_is(rv_node_text(rv_node_at(args, 0)), "LINE")) {
@@ -217,8 +217,8 @@ static void test_secret_of_a_long_name(void) {
                 {"abcdefghijklmnopqrstuvwxyz-abcdefghijklmnopqrstuv-xyz",
                  "defghijklmnopqrstuvwxyz-abcdefghijklmnopqrstuv-xyz"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {0};
-        scene_set(&s, &(struct given){.cluster = TOKEN("")});
+        struct scenario s = {0};
+        scenario_set(&s, &(struct given){.cluster = TOKEN("")});
         rj_as_cluster(s.a, &s.j, rv_str(rows[i].cluster), &s.c);
         struct rv_node *pod = rj_submitter_template(s.a, &s.j, &s.t),
                        *name = rv_node_path(pod, "spec.containers[0].env[4].valueFrom.secretKeyRef.name");
@@ -247,8 +247,8 @@ static void test_small_submitter(void) {
         {"template of the user's", {NULL, NULL, USERS("{'name':'c','image':'im'}")}, NULL},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {0};
-        scene_set(&s, &rows[i].given);
+        struct scenario s = {0};
+        scenario_set(&s, &rows[i].given);
         s.j.submitter_image = RV_STR("submit:1");
         struct rv_node *got = rv_node_path(rj_submitter_job(s.a, &s.j, &s.t), "spec.template.spec.containers[0]");
         if (rows[i].args == NULL) {
@@ -295,8 +295,8 @@ static void test_flags(void) {
     };
     static const char before[] = "ray job submit --address " AT " --no-wait ", after[] = " fi ; ray job logs";
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {0};
-        scene_set(&s, &(struct given){.spec = rows[i].spec});
+        struct scenario s = {0};
+        scenario_set(&s, &(struct given){.spec = rows[i].spec});
         struct rv_str line = rj_command(s.a, &s.j, &s.t, false);
         const char *from = memmem(line.p, line.n, before, strlen(before)),
                    *to = memmem(line.p, line.n, after, strlen(after));
@@ -309,8 +309,8 @@ static void test_flags(void) {
 }
 
 static void test_address_and_id(void) {
-    struct scene s = {0};
-    scene_set(&s, &(struct given){0});
+    struct scenario s = {0};
+    scenario_set(&s, &(struct given){0});
     struct rv_str plain = rj_command(s.a, &s.j, &s.t, false);
     s.t.dashboard = RV_STR(AT);
     CU_ASSERT_TRUE(rv_str_eq(rj_command(s.a, &s.j, &s.t, false), plain)); /* the scheme is not doubled */
@@ -395,10 +395,10 @@ static void test_clusters(void) {
     };
     static const char sidecar[] = "spec.headGroupSpec.template.spec.containers";
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {0};
+        struct scenario s = {0};
         rv_autoarena struct rv_arena *a = rv_arena_new();
         if (rows[i].restart) s.settings.gates = rv_node_freeze(a, tree(a, "{'SidecarSubmitterRestart':true}"));
-        scene_set(&s, &rows[i].given);
+        scenario_set(&s, &rows[i].given);
         struct rv_node *want = tree(s.a, rows[i].want), *list = rv_node_path(want, sidecar),
                        *last = rv_node_at(list, rv_node_len(list) - 1);
         if (s.j.mode == RJ_SIDECAR) {
@@ -413,10 +413,10 @@ static void test_clusters(void) {
 
 /* With the gate a sidecar looks first whether the job is there, for it may be the second to run. */
 static void test_sidecar_that_restarts(void) {
-    struct scene s = {0};
+    struct scenario s = {0};
     rv_autoarena struct rv_arena *a = rv_arena_new();
     s.settings.gates = rv_node_freeze(a, tree(a, "{'SidecarSubmitterRestart':true}"));
-    scene_set(&s, &(struct given){0});
+    scenario_set(&s, &(struct given){0});
     struct rv_str line = rj_command(s.a, &s.j, &s.t, true);
     CU_ASSERT_TRUE(rv_str_ends(line,
                                "if ! ray job status --address http://127.0.0.1:8265 id >/dev/null 2>&1 ; then ray job "
@@ -476,8 +476,8 @@ static void test_services(void) {
                                                                                                 "8000") "]," SELECTOR)},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {0};
-        scene_set(&s, &rows[i].given);
+        struct scenario s = {0};
+        scenario_set(&s, &rows[i].given);
         check_same(s.a, rows[i].name, rj_head_service(s.a, &s.j, RV_STR("j-abcde"), RV_VAL_ABSENT),
                    tree(s.a, rows[i].want));
         rv_arena_free(s.a);

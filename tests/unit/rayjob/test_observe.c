@@ -1,9 +1,9 @@
 /* test_observe.c - what a RayJob sees of its cluster, its head pods and its submitter, and what it makes of it. */
-#include "scene.h"
+#include "scenario.h"
 #include "tests/unit/sdk/suite.h"
 
-static struct rv_str reconciling(const struct scene *s, const char *field) {
-    return rv_path_str(scene_condition(s, "Reconciling"), field);
+static struct rv_str reconciling(const struct scenario *s, const char *field) {
+    return rv_path_str(scenario_condition(s, "Reconciling"), field);
 }
 
 static bool is(struct rv_str text, const char *want) {
@@ -18,13 +18,13 @@ static bool ends_with(struct rv_str text, const char *want) {
     return same;
 }
 
-static void wait_for_cluster(struct scene *s) {
-    for (int i = 0; i < 10 && scene_cluster(s) == NULL; i++) scene_wait(s, 1);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(scene_cluster(s));
+static void wait_for_cluster(struct scenario *s) {
+    for (int i = 0; i < 10 && scenario_cluster(s) == NULL; i++) scenario_wait(s, 1);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(scenario_cluster(s));
 }
 
-static void cluster_status(struct scene *s, const char *json) {
-    scene_patch(s, "rayclusters", scene_cluster(s)->name, true, json);
+static void cluster_status(struct scenario *s, const char *json) {
+    scenario_patch(s, "rayclusters", scenario_cluster(s)->name, true, json);
 }
 
 /* ---- head pods -------------------------------------------------------------------------------------------------- */
@@ -49,35 +49,35 @@ static void test_which_head_counts(void) {
                 {"b", OVER("Failed"), "a", OVER("Succeeded"), 5, "b"},
                 {"a", OVER("Failed"), "b", OVER("Failed"), 0, "a"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {.mode = "HTTPMode", .ray = "RUNNING"};
-        scene_begin(&s);
+        struct scenario s = {.mode = "HTTPMode", .ray = "RUNNING"};
+        scenario_begin(&s);
         wait_for_cluster(&s);
-        scene_head(&s, rows[i].first);
-        scene_wait(&s, rows[i].between_s);
-        scene_head(&s, rows[i].second);
-        scene_patch(&s, "pods", rows[i].first, true, rows[i].first_is);
-        scene_patch(&s, "pods", rows[i].second, true, rows[i].second_is);
+        scenario_head(&s, rows[i].first);
+        scenario_wait(&s, rows[i].between_s);
+        scenario_head(&s, rows[i].second);
+        scenario_patch(&s, "pods", rows[i].first, true, rows[i].first_is);
+        scenario_patch(&s, "pods", rows[i].second, true, rows[i].second_is);
         cluster_status(&s, "{'status':{'state':'ready'}}");
-        scene_wait(&s, 8);
-        CHECK_ROW(is(scene_status(&s, "submittedTo.podName"), rows[i].counts), rows[i].counts);
-        scene_end(&s);
+        scenario_wait(&s, 8);
+        CHECK_ROW(is(scenario_status(&s, "submittedTo.podName"), rows[i].counts), rows[i].counts);
+        scenario_end(&s);
     }
 }
 
 /* One that is being deleted is no head, even while it runs. */
 static void test_head_that_goes(void) {
-    struct scene s = {.mode = "HTTPMode", .ray = "RUNNING"};
-    scene_begin(&s);
+    struct scenario s = {.mode = "HTTPMode", .ray = "RUNNING"};
+    scenario_begin(&s);
     wait_for_cluster(&s);
-    scene_head(&s, "a");
-    scene_wait(&s, 5);
-    scene_head(&s, "b");
-    scene_patch(&s, "pods", "a", false, "{'metadata':{'finalizers':['x/y']}}");
-    scene_delete(&s, "pods", "a");
+    scenario_head(&s, "a");
+    scenario_wait(&s, 5);
+    scenario_head(&s, "b");
+    scenario_patch(&s, "pods", "a", false, "{'metadata':{'finalizers':['x/y']}}");
+    scenario_delete(&s, "pods", "a");
     cluster_status(&s, "{'status':{'state':'ready'}}");
-    scene_wait(&s, 8);
-    CU_ASSERT_TRUE(is(scene_status(&s, "submittedTo.podName"), "b"));
-    scene_end(&s);
+    scenario_wait(&s, 8);
+    CU_ASSERT_TRUE(is(scenario_status(&s, "submittedTo.podName"), "b"));
+    scenario_end(&s);
 }
 
 #define RAY(more) "{'status':{'containerStatuses':[{'name':'proxy','restartCount':7},{'name':'ray-head'" more "}]}}"
@@ -99,31 +99,31 @@ static void test_how_a_head_ended(void) {
          "", "GCS fault tolerance is off: Evicted"},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {.mode = "HTTPMode", .ray = "RUNNING"};
-        scene_begin(&s);
+        struct scenario s = {.mode = "HTTPMode", .ray = "RUNNING"};
+        scenario_begin(&s);
         wait_for_cluster(&s);
-        scene_head_with(&s, "head-1", "", rows[i].limits);
+        scenario_head_with(&s, "head-1", "", rows[i].limits);
         cluster_status(&s, "{'status':{'state':'ready'}}");
-        scene_wait(&s, 8);
-        CHECK_ROW(is(scene_status(&s, "submittedTo.podName"), "head-1"), rows[i].words);
-        scene_patch(&s, "pods", "head-1", true, rows[i].status);
-        scene_wait(&s, 5);
-        CHECK_ROW(scene_is(&s, "Failed", "AppFailed"), rows[i].words);
-        CHECK_ROW(ends_with(scene_status(&s, "message"), rows[i].words), rows[i].words);
-        scene_end(&s);
+        scenario_wait(&s, 8);
+        CHECK_ROW(is(scenario_status(&s, "submittedTo.podName"), "head-1"), rows[i].words);
+        scenario_patch(&s, "pods", "head-1", true, rows[i].status);
+        scenario_wait(&s, 5);
+        CHECK_ROW(scenario_is(&s, "Failed", "AppFailed"), rows[i].words);
+        CHECK_ROW(ends_with(scenario_status(&s, "message"), rows[i].words), rows[i].words);
+        scenario_end(&s);
     }
 }
 
 /* A restart of a container beside Ray's is none of Ray's. */
 static void test_a_proxy_restarts(void) {
-    struct scene s = {.mode = "HTTPMode", .ray = "RUNNING"};
-    scene_begin(&s);
-    scene_cluster_runs(&s);
-    scene_wait(&s, 8);
-    scene_patch(&s, "pods", "head-1", true, RAY(",'restartCount':0"));
-    scene_wait(&s, 10);
-    CU_ASSERT_TRUE(scene_is(&s, "Running", ""));
-    scene_end(&s);
+    struct scenario s = {.mode = "HTTPMode", .ray = "RUNNING"};
+    scenario_begin(&s);
+    scenario_cluster_runs(&s);
+    scenario_wait(&s, 8);
+    scenario_patch(&s, "pods", "head-1", true, RAY(",'restartCount':0"));
+    scenario_wait(&s, 10);
+    CU_ASSERT_TRUE(scenario_is(&s, "Running", ""));
+    scenario_end(&s);
 }
 
 /* ---- the cluster ------------------------------------------------------------------------------------------------ */
@@ -156,36 +156,36 @@ static void test_why_the_cluster_is_not_ready(void) {
          "its pods are being started", false},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {.mode = "HTTPMode", .ray = "RUNNING", .listens_for = rows[i].reason};
-        scene_begin(&s);
+        struct scenario s = {.mode = "HTTPMode", .ray = "RUNNING", .listens_for = rows[i].reason};
+        scenario_begin(&s);
         wait_for_cluster(&s);
         cluster_status(&s, rows[i].status);
-        scene_wait(&s, 20);
-        CHECK_ROW(scene_is(&s, "Initializing", ""), rows[i].status);
+        scenario_wait(&s, 20);
+        CHECK_ROW(scenario_is(&s, "Initializing", ""), rows[i].status);
         CHECK_ROW(is(reconciling(&s, "reason"), rows[i].reason), rows[i].status);
         CHECK_ROW(ends_with(reconciling(&s, "message"), rows[i].words), rows[i].status);
-        CHECK_ROW(ends_with(scene_status(&s, "message"), rows[i].words), rows[i].status);
+        CHECK_ROW(ends_with(scenario_status(&s, "message"), rows[i].words), rows[i].status);
         CHECK_ROW(s.has_asked == (rows[i].told ? 1 : 0), rows[i].status); /* once, as long as it is the same */
-        scene_head(&s, "head-1");
+        scenario_head(&s, "head-1");
         cluster_status(&s, "{'status':{'state':'ready'}}");
-        scene_wait(&s, 5);
-        CHECK_ROW(scene_is(&s, "Running", ""), rows[i].status);
-        scene_end(&s);
+        scenario_wait(&s, 5);
+        CHECK_ROW(scenario_is(&s, "Running", ""), rows[i].status);
+        scenario_end(&s);
     }
 }
 
 /* Another text is another event. */
 static void test_another_obstacle(void) {
-    struct scene s = {.mode = "HTTPMode", .listens_for = "ImagePullBackOff"};
-    scene_begin(&s);
+    struct scenario s = {.mode = "HTTPMode", .listens_for = "ImagePullBackOff"};
+    scenario_begin(&s);
     wait_for_cluster(&s);
     cluster_status(&s, CONDITIONS(CONDITION("Reconciling", "True", "ImagePullBackOff", "one")));
-    scene_wait(&s, 5);
+    scenario_wait(&s, 5);
     CU_ASSERT_EQUAL(s.has_asked, 1);
     cluster_status(&s, CONDITIONS(CONDITION("Reconciling", "True", "ImagePullBackOff", "two")));
-    scene_wait(&s, 5);
+    scenario_wait(&s, 5);
     CU_ASSERT_EQUAL(s.has_asked, 2);
-    scene_end(&s);
+    scenario_end(&s);
 }
 
 static void test_a_cluster_that_goes_or_rests(void) {
@@ -195,88 +195,88 @@ static void test_a_cluster_that_goes_or_rests(void) {
     } rows[] = {{"{'spec':{'suspend':true}}", "the RayCluster is suspended", false},
                 {"{'metadata':{'finalizers':['x/y']}}", "the RayCluster is being deleted", true}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {.mode = "HTTPMode"};
-        scene_begin(&s);
+        struct scenario s = {.mode = "HTTPMode"};
+        scenario_begin(&s);
         wait_for_cluster(&s);
-        scene_patch(&s, "rayclusters", scene_cluster(&s)->name, false, rows[i].patch);
+        scenario_patch(&s, "rayclusters", scenario_cluster(&s)->name, false, rows[i].patch);
         cluster_status(&s, rows[i].goes ? "{'status':{'state':'ready'}}"
                                         : CONDITIONS(CONDITION("Stalled", "True", "Invalid", "wrong")));
-        if (rows[i].goes) scene_delete(&s, "rayclusters", NULL);
-        scene_settle(&s);
-        CHECK_ROW(scene_is(&s, "Initializing", ""), rows[i].words);
+        if (rows[i].goes) scenario_delete(&s, "rayclusters", NULL);
+        scenario_settle(&s);
+        CHECK_ROW(scenario_is(&s, "Initializing", ""), rows[i].words);
         CHECK_ROW(ends_with(reconciling(&s, "message"), rows[i].words), rows[i].words);
         CHECK_ROW(is(reconciling(&s, "reason"), "RayClusterNotReady"), rows[i].words);
-        scene_end(&s);
+        scenario_end(&s);
     }
 }
 
 /* A cluster of a selector that is not there is waited for, and used when it comes. */
 static void test_a_selected_cluster_that_is_missing(void) {
-    struct scene s = {.mode = "HTTPMode",
-                      .listens_for = "RayClusterNotFound",
-                      .spec = ",'clusterSelector':{'ray.io/cluster':'theirs'}",
-                      .selects = true};
-    scene_begin(&s);
-    scene_wait(&s, 10);
-    CU_ASSERT_TRUE(scene_is(&s, "Initializing", ""));
+    struct scenario s = {.mode = "HTTPMode",
+                         .listens_for = "RayClusterNotFound",
+                         .spec = ",'clusterSelector':{'ray.io/cluster':'theirs'}",
+                         .selects = true};
+    scenario_begin(&s);
+    scenario_wait(&s, 10);
+    CU_ASSERT_TRUE(scenario_is(&s, "Initializing", ""));
     CU_ASSERT_TRUE(is(reconciling(&s, "reason"), "RayClusterNotFound"));
     CU_ASSERT_TRUE(is(reconciling(&s, "message"), "RayCluster ns/theirs of spec.clusterSelector does not exist"));
-    CU_ASSERT_TRUE(is(scene_status(&s, "message"), "RayCluster ns/theirs of spec.clusterSelector does not exist"));
-    CU_ASSERT_TRUE(s.has_asked >= 1 && scene_count(&s, "rayclusters") == 0);
-    scene_end(&s);
+    CU_ASSERT_TRUE(is(scenario_status(&s, "message"), "RayCluster ns/theirs of spec.clusterSelector does not exist"));
+    CU_ASSERT_TRUE(s.has_asked >= 1 && scenario_count(&s, "rayclusters") == 0);
+    scenario_end(&s);
 }
 
 /* A head whose Service has no port of the dashboard's cannot be asked, and that does not pass by itself. */
 static void test_no_dashboard_port(void) {
-    struct scene s = {.mode = "HTTPMode", .listens_for = "NoDashboardPort"};
+    struct scenario s = {.mode = "HTTPMode", .listens_for = "NoDashboardPort"};
     static const char ports[] =
         "{'spec':{'headGroupSpec':{'template':{'spec':{'containers':[{'name':'ray-head','image':'r','ports':[{"
         "'name':'gcs','containerPort':6379}]}]}}}}}";
-    scene_begin(&s);
+    scenario_begin(&s);
     wait_for_cluster(&s);
-    scene_patch(&s, "rayclusters", scene_cluster(&s)->name, false, ports);
-    scene_head_with(&s, "head-1", "", ",'ports':[{'name':'gcs','containerPort':6379}]");
+    scenario_patch(&s, "rayclusters", scenario_cluster(&s)->name, false, ports);
+    scenario_head_with(&s, "head-1", "", ",'ports':[{'name':'gcs','containerPort':6379}]");
     cluster_status(&s, "{'status':{'state':'ready'}}");
-    scene_wait(&s, 20);
-    CU_ASSERT_TRUE(scene_is(&s, "Initializing", ""));
+    scenario_wait(&s, 20);
+    CU_ASSERT_TRUE(scenario_is(&s, "Initializing", ""));
     CU_ASSERT_TRUE(is(reconciling(&s, "reason"), "NoDashboardPort"));
-    CU_ASSERT_TRUE(scene_says(scene_status(&s, "message"), "has no port named dashboard"));
+    CU_ASSERT_TRUE(scenario_says(scenario_status(&s, "message"), "has no port named dashboard"));
     CU_ASSERT_EQUAL(s.has_asked, 1);
-    scene_end(&s);
+    scenario_end(&s);
 }
 
 /* InteractiveMode: the job is asked about as soon as somebody says which one it is. */
 static void test_an_id_that_comes_later(void) {
-    struct scene s = {.mode = "InteractiveMode", .ray = "RUNNING"};
-    scene_begin(&s);
-    scene_cluster_runs(&s);
-    scene_wait(&s, 5);
-    CU_ASSERT_TRUE(scene_is(&s, "Waiting", "") && is(reconciling(&s, "reason"), "WaitingForJobId"));
+    struct scenario s = {.mode = "InteractiveMode", .ray = "RUNNING"};
+    scenario_begin(&s);
+    scenario_cluster_runs(&s);
+    scenario_wait(&s, 5);
+    CU_ASSERT_TRUE(scenario_is(&s, "Waiting", "") && is(reconciling(&s, "reason"), "WaitingForJobId"));
     CU_ASSERT_EQUAL(s.asked, 0);
-    scene_patch(&s, "rayjobs", SCENE_JOB, false, "{'spec':{'jobId':'theirs'}}");
-    scene_wait(&s, 5);
-    CU_ASSERT_TRUE(scene_is(&s, "Running", "") && is(scene_status(&s, "jobId"), "theirs"));
+    scenario_patch(&s, "rayjobs", SCENARIO_JOB, false, "{'spec':{'jobId':'theirs'}}");
+    scenario_wait(&s, 5);
+    CU_ASSERT_TRUE(scenario_is(&s, "Running", "") && is(scenario_status(&s, "jobId"), "theirs"));
     CU_ASSERT_TRUE(is(reconciling(&s, "reason"), "Running") && s.asked > 0 && s.submitted == 0);
     s.ray = "SUCCEEDED";
-    scene_wait(&s, 5);
-    CU_ASSERT_TRUE(scene_is(&s, "Complete", ""));
-    scene_end(&s);
+    scenario_wait(&s, 5);
+    CU_ASSERT_TRUE(scenario_is(&s, "Complete", ""));
+    scenario_end(&s);
 }
 
 /* When the cluster's status last changed would be a write each time. */
 static void test_the_cluster_status_that_is_shown(void) {
-    struct scene s = {.mode = "HTTPMode", .ray = "RUNNING"};
-    scene_begin(&s);
+    struct scenario s = {.mode = "HTTPMode", .ray = "RUNNING"};
+    scenario_begin(&s);
     wait_for_cluster(&s);
     cluster_status(&s, "{'status':{'desiredWorkerReplicas':3,'lastUpdateTime':'2023-11-14T22:13:30Z'}}");
-    scene_wait(&s, 5);
-    const struct rv_fake_object *o = rv_fakeapi_get(s.api, "rayjobs", SCENE_JOB);
+    scenario_wait(&s, 5);
+    const struct rv_fake_object *o = rv_fakeapi_get(s.api, "rayjobs", SCENARIO_JOB);
     CU_ASSERT_EQUAL(rv_path_int(o->value, "status.rayClusterStatus.desiredWorkerReplicas", 0), 3);
     uint64_t writes = rv_fakehost_writes(s.host);
     cluster_status(&s, "{'status':{'lastUpdateTime':'2023-11-14T22:13:40Z'}}");
-    scene_wait(&s, 5);
+    scenario_wait(&s, 5);
     CU_ASSERT_EQUAL(rv_fakehost_writes(s.host), writes);
-    scene_end(&s);
+    scenario_end(&s);
 }
 
 /* What it waited for when its time was over is said, if there was anything. */
@@ -292,13 +292,13 @@ static void test_what_a_deadline_says(void) {
          "The RayJob did not begin to run within spec.preRunningDeadlineSeconds (20 s): spec.jobId must be set to "
          "the id of the job that was submitted"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {.mode = rows[i].mode, .spec = rows[i].spec, .ray = i == 0 ? "RUNNING" : NULL};
-        scene_begin(&s);
-        scene_cluster_runs(&s);
-        scene_wait(&s, 25);
-        CHECK_ROW(scene_is(&s, "Failed", rows[i].reason), rows[i].words);
-        CHECK_ROW(is(scene_status(&s, "message"), rows[i].words), rows[i].words);
-        scene_end(&s);
+        struct scenario s = {.mode = rows[i].mode, .spec = rows[i].spec, .ray = i == 0 ? "RUNNING" : NULL};
+        scenario_begin(&s);
+        scenario_cluster_runs(&s);
+        scenario_wait(&s, 25);
+        CHECK_ROW(scenario_is(&s, "Failed", rows[i].reason), rows[i].words);
+        CHECK_ROW(is(scenario_status(&s, "message"), rows[i].words), rows[i].words);
+        scenario_end(&s);
     }
 }
 
@@ -321,17 +321,17 @@ static void test_when_the_submitter_job_has_finished(void) {
                 {CONDITIONS(JOB("Complete", "True", "'x':1")), false}, /* it does not say when */
                 {CONDITIONS(JOB("Suspended", "True", AT) "," JOB("Complete", "True", AT)), true}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {.mode = "K8sJobMode", .ray = "RUNNING"};
-        scene_begin(&s);
-        scene_cluster_runs(&s);
-        scene_wait(&s, 5);
+        struct scenario s = {.mode = "K8sJobMode", .ray = "RUNNING"};
+        scenario_begin(&s);
+        scenario_cluster_runs(&s);
+        scenario_wait(&s, 5);
         s.ray = "SUCCEEDED";
-        scene_wait(&s, 5);
-        CHECK_ROW(scene_is(&s, "Running", ""), rows[i].status);
-        scene_patch(&s, "jobs", SCENE_JOB, true, rows[i].status);
-        scene_wait(&s, 5);
-        CHECK_ROW(scene_is(&s, rows[i].finished ? "Complete" : "Running", ""), rows[i].status);
-        scene_end(&s);
+        scenario_wait(&s, 5);
+        CHECK_ROW(scenario_is(&s, "Running", ""), rows[i].status);
+        scenario_patch(&s, "jobs", SCENARIO_JOB, true, rows[i].status);
+        scenario_wait(&s, 5);
+        CHECK_ROW(scenario_is(&s, rows[i].finished ? "Complete" : "Running", ""), rows[i].status);
+        scenario_end(&s);
     }
 }
 
@@ -345,35 +345,35 @@ static void test_why_the_submitter_failed(void) {
                 {CONDITIONS(JOB("Complete", "True", AT)), "AppFailed",
                  "the submitter has finished, but Ray does not know the job"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {.mode = "K8sJobMode"};
-        scene_begin(&s);
-        scene_cluster_runs(&s);
-        scene_wait(&s, 5);
-        scene_patch(&s, "jobs", SCENE_JOB, true, rows[i].status);
-        scene_wait(&s, 45);
-        CHECK_ROW(scene_is(&s, "Failed", rows[i].reason), rows[i].words);
-        CHECK_ROW(is(scene_status(&s, "message"), rows[i].words), rows[i].words);
-        scene_end(&s);
+        struct scenario s = {.mode = "K8sJobMode"};
+        scenario_begin(&s);
+        scenario_cluster_runs(&s);
+        scenario_wait(&s, 5);
+        scenario_patch(&s, "jobs", SCENARIO_JOB, true, rows[i].status);
+        scenario_wait(&s, 45);
+        CHECK_ROW(scenario_is(&s, "Failed", rows[i].reason), rows[i].words);
+        CHECK_ROW(is(scenario_status(&s, "message"), rows[i].words), rows[i].words);
+        scenario_end(&s);
     }
 }
 
 /* A Job of that name that is not ours is not the submitter, whatever it says. */
 static void test_a_job_of_somebody_else(void) {
-    struct scene s = {.mode = "K8sJobMode", .ray = "SUCCEEDED"};
+    struct scenario s = {.mode = "K8sJobMode", .ray = "SUCCEEDED"};
     struct rv_fake_object *made;
-    scene_begin(&s);
+    scenario_begin(&s);
     CU_ASSERT_EQUAL(rv_fakeapi_create_json(
                         s.api, "jobs",
-                        "{\"apiVersion\":\"batch/v1\",\"metadata\":{\"name\":\"" SCENE_JOB
+                        "{\"apiVersion\":\"batch/v1\",\"metadata\":{\"name\":\"" SCENARIO_JOB
                         "\",\"labels\":{\"ray.io/originated-from-crd\":\"RayJob\",\"ray.io/originated-from-cr-name\":"
                         "\"j\",\"app.kubernetes.io/created-by\":\"kuberay-operator\"}},\"status\":{\"conditions\":[{"
                         "\"type\":\"Complete\",\"status\":\"True\",\"lastTransitionTime\":\"2023-11-14T22:13:30Z\"}]}}",
                         &made),
                     0);
-    scene_cluster_runs(&s);
-    scene_wait(&s, 20);
-    CU_ASSERT_TRUE(scene_is(&s, "Initializing", ""));
-    scene_end(&s);
+    scenario_cluster_runs(&s);
+    scenario_wait(&s, 20);
+    CU_ASSERT_TRUE(scenario_is(&s, "Initializing", ""));
+    scenario_end(&s);
 }
 
 #define FIRST(code) "'containerStatuses':[{'name':'s','state':{'terminated':{'exitCode':" code ",'reason':'Why'}}}]"
@@ -399,15 +399,16 @@ static void test_the_first_container(void) {
          "'phase':'Running','containerStatuses':[{'name':'proxy','state':{'terminated':{'exitCode':1}}}]", false, ""},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {.mode = "K8sJobMode"};
-        scene_begin(&s);
-        scene_cluster_runs(&s);
-        scene_wait(&s, 5);
-        scene_submitter_pod_with(&s, "j-x", rows[i].policy, rows[i].pod);
-        scene_wait(&s, 50);
-        CHECK_ROW(rv_str_is(scene_status(&s, "jobDeploymentStatus"), rows[i].over ? "Failed" : "Running"), rows[i].row);
-        CHECK_ROW(!rows[i].over || is(scene_status(&s, "message"), rows[i].words), rows[i].row);
-        scene_end(&s);
+        struct scenario s = {.mode = "K8sJobMode"};
+        scenario_begin(&s);
+        scenario_cluster_runs(&s);
+        scenario_wait(&s, 5);
+        scenario_submitter_pod_with(&s, "j-x", rows[i].policy, rows[i].pod);
+        scenario_wait(&s, 50);
+        CHECK_ROW(rv_str_is(scenario_status(&s, "jobDeploymentStatus"), rows[i].over ? "Failed" : "Running"),
+                  rows[i].row);
+        CHECK_ROW(!rows[i].over || is(scenario_status(&s, "message"), rows[i].words), rows[i].row);
+        scenario_end(&s);
     }
 }
 
@@ -427,37 +428,37 @@ static void test_the_newest_pod(void) {
                 {"the first, because the second goes", "j-a", "j-b", true,
                  "submitter pod j-a: container c waits: ErrImagePull: one"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {.mode = "K8sJobMode"};
-        scene_begin(&s);
-        scene_cluster_runs(&s);
-        scene_submitter_pod_with(&s, rows[i].first, "Never", PULLING("one"));
-        scene_wait(&s, 5);
-        scene_submitter_pod_with(&s, rows[i].second, "Never", PULLING("two"));
+        struct scenario s = {.mode = "K8sJobMode"};
+        scenario_begin(&s);
+        scenario_cluster_runs(&s);
+        scenario_submitter_pod_with(&s, rows[i].first, "Never", PULLING("one"));
+        scenario_wait(&s, 5);
+        scenario_submitter_pod_with(&s, rows[i].second, "Never", PULLING("two"));
         if (rows[i].second_goes) {
-            scene_patch(&s, "pods", rows[i].second, false, "{'metadata':{'finalizers':['x/y']}}");
-            scene_delete(&s, "pods", rows[i].second);
+            scenario_patch(&s, "pods", rows[i].second, false, "{'metadata':{'finalizers':['x/y']}}");
+            scenario_delete(&s, "pods", rows[i].second);
         }
-        scene_wait(&s, 5);
-        CHECK_ROW(is(scene_status(&s, "message"), rows[i].words), rows[i].row);
-        scene_end(&s);
+        scenario_wait(&s, 5);
+        CHECK_ROW(is(scenario_status(&s, "message"), rows[i].words), rows[i].row);
+        scenario_end(&s);
     }
 }
 
 /* A Job without a pod is news after a minute, not sooner. A pod that is over is no obstacle. */
 static void test_no_pod(void) {
-    struct scene s = {.mode = "K8sJobMode", .listens_for = "SubmitterHasNoPod"};
-    scene_begin(&s);
-    scene_cluster_runs(&s);
-    scene_wait(&s, 59);
+    struct scenario s = {.mode = "K8sJobMode", .listens_for = "SubmitterHasNoPod"};
+    scenario_begin(&s);
+    scenario_cluster_runs(&s);
+    scenario_wait(&s, 59);
     CU_ASSERT_TRUE(is(reconciling(&s, "reason"), "Running") && s.has_asked == 0);
-    scene_wait(&s, 2);
+    scenario_wait(&s, 2);
     CU_ASSERT_TRUE(is(reconciling(&s, "reason"), "SubmitterHasNoPod"));
-    scene_wait(&s, 20);
+    scenario_wait(&s, 20);
     CU_ASSERT_EQUAL(s.has_asked, 1);
-    scene_submitter_pod(&s, "'phase':'Succeeded'");
-    scene_wait(&s, 70);
-    CU_ASSERT_TRUE(is(reconciling(&s, "reason"), "Running") && scene_status(&s, "message").n == 0);
-    scene_end(&s);
+    scenario_submitter_pod(&s, "'phase':'Succeeded'");
+    scenario_wait(&s, 70);
+    CU_ASSERT_TRUE(is(reconciling(&s, "reason"), "Running") && scenario_status(&s, "message").n == 0);
+    scenario_end(&s);
 }
 
 /* ---- the submitter in the head pod ------------------------------------------------------------------------------- */
@@ -494,19 +495,19 @@ static void test_a_sidecar(void) {
         {"it never ended", GATE, "", 9, ",'state':{'running':{}}", "", NULL, NULL},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {.mode = "SidecarMode", .settings = rows[i].settings, .spec = rows[i].spec};
+        struct scenario s = {.mode = "SidecarMode", .settings = rows[i].settings, .spec = rows[i].spec};
         char json[768];
-        scene_begin(&s);
-        scene_cluster_runs(&s);
-        scene_wait(&s, 5);
+        scenario_begin(&s);
+        scenario_cluster_runs(&s);
+        scenario_wait(&s, 5);
         snprintf(json, sizeof json, IN_HEAD, rows[i].restarts, rows[i].state, rows[i].last);
-        scene_patch(&s, "pods", "head-1", true, json);
-        scene_wait(&s, 45);
-        CHECK_ROW(
-            scene_is(&s, rows[i].reason != NULL ? "Failed" : "Running", rows[i].reason != NULL ? rows[i].reason : ""),
-            rows[i].row);
-        CHECK_ROW(rows[i].words == NULL || is(scene_status(&s, "message"), rows[i].words), rows[i].row);
-        scene_end(&s);
+        scenario_patch(&s, "pods", "head-1", true, json);
+        scenario_wait(&s, 45);
+        CHECK_ROW(scenario_is(&s, rows[i].reason != NULL ? "Failed" : "Running",
+                              rows[i].reason != NULL ? rows[i].reason : ""),
+                  rows[i].row);
+        CHECK_ROW(rows[i].words == NULL || is(scenario_status(&s, "message"), rows[i].words), rows[i].row);
+        scenario_end(&s);
     }
 }
 

@@ -7,7 +7,7 @@
     "\"name\":\"h\","                                                                                                  \
     "\"image\":\"ray:1\",\"ports\":[{\"name\":\"dashboard\",\"containerPort\":8266}]}]}}}}"
 
-struct scene {
+struct scenario {
     struct rv_arena *a;
     struct rc_settings settings;
     struct rj_job j;
@@ -15,7 +15,7 @@ struct scene {
     struct rj_target t;
 };
 
-static void scene_set(struct scene *s, const char *cluster, const char *more) {
+static void scenario_set(struct scenario *s, const char *cluster, const char *more) {
     rv_autobuf struct rv_buf b = {0};
     rv_buf_adds(&b, "{\"metadata\":{\"name\":\"j\",\"namespace\":\"n\",\"uid\":\"u\"},\"spec\":{");
     rv_buf_addf(&b, CLUSTER, cluster);
@@ -55,8 +55,8 @@ static void test_line(void) {
                                  "--entrypoint-resources \"{\\\"r\\\": 1}\" -- e ;",
          true}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {0};
-        scene_set(&s, "", rows[i].more);
+        struct scenario s = {0};
+        scenario_set(&s, "", rows[i].more);
         struct rv_str line = rj_command(s.a, &s.j, &s.t, rows[i].sidecar);
         if (!rv_str_is(line, rows[i].want))
             printf("\n    got  " RV_STR_FMT "\n    want %s", RV_STR_ARG(line), rows[i].want);
@@ -67,8 +67,8 @@ static void test_line(void) {
 
 /* Of a cluster that only the submitter can ask: following the log ends well whatever becomes of the job. */
 static void test_line_with_verdict(void) {
-    struct scene s = {0};
-    scene_set(&s, "\"authOptions\":{\"mode\":\"token\",\"enableK8sTokenAuth\":true},", ",\"entrypoint\":\"e\"");
+    struct scenario s = {0};
+    scenario_set(&s, "\"authOptions\":{\"mode\":\"token\",\"enableK8sTokenAuth\":true},", ",\"entrypoint\":\"e\"");
     struct rv_str line = rj_command(s.a, &s.j, &s.t, false);
     CU_ASSERT_TRUE(
         rv_str_ends(line, " --follow id ; ray job status --address " AT " id 2>&1 | grep -q \"'id' succeeded\""));
@@ -85,13 +85,13 @@ static void test_line_with_own_address(void) {
                 {"{\"name\":\"RAY_ADDRESS\",\"value\":\"http://a b\"}", "${RAY_ADDRESS}"},
                 {"{\"name\":\"RAY_ADDRESS\",\"value\":\"ray://a:1\"}", "http://svc.n.svc.cluster.local:8265"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {0};
+        struct scenario s = {0};
         char spec[512];
         snprintf(spec, sizeof spec,
                  ",\"entrypoint\":\"e\",\"submitterPodTemplate\":{\"spec\":{\"containers\":[{\"name\":\"c\",\"env\":[%"
                  "s]}]}}",
                  rows[i].env);
-        scene_set(&s, "", spec);
+        scenario_set(&s, "", spec);
         struct rv_node *n = rj_submitter_template(s.a, &s.j, &s.t);
         struct rv_str line = rv_node_text(rv_node_path(n, "spec.containers[0].args[0]"));
         const char *probe = rv_arena_fmt(s.a, "urlopen('%s/api/gcs_healthz'", rows[i].at).p,
@@ -103,8 +103,8 @@ static void test_line_with_own_address(void) {
 }
 
 static void test_request(void) {
-    struct scene s = {0};
-    scene_set(
+    struct scenario s = {0};
+    scenario_set(
         &s, "",
         ",\"entrypoint\":\" e \",\"runtimeEnvYAML\":\"pip: [a]\",\"metadata\":{\"k\":\"v\"},\"entrypointNumCpus\":1.5,"
         "\"entrypointResources\":\"{\\\"r\\\": 2}\"");
@@ -116,13 +116,13 @@ static void test_request(void) {
 }
 
 /* What stands at a path of the template. */
-static void check_at(const struct scene *s, struct rv_node *n, const char *path, const char *want) {
+static void check_at(const struct scenario *s, struct rv_node *n, const char *path, const char *want) {
     CHECK_ROW(json_is(rv_node_freeze(s->a, rv_node_path(n, path)), want), path);
 }
 
 static void test_pods(void) {
-    struct scene s = {0};
-    scene_set(&s, "", "");
+    struct scenario s = {0};
+    scenario_set(&s, "", "");
     struct rv_node *n = rj_submitter_template(s.a, &s.j, &s.t);
     check_at(&s, n, "spec.restartPolicy", "\"Never\"");
     check_at(&s, n, "spec.containers[0].image", "\"ray:1\"");
@@ -132,10 +132,11 @@ static void test_pods(void) {
     rv_arena_free(s.a);
 
     /* a template of the user's: its command stays, the environment is added behind his own */
-    scene_set(&s, "\"authOptions\":{\"mode\":\"token\"},",
-              ",\"submitterPodTemplate\":{\"spec\":{\"containers\":[{\"name\":\"mine\",\"image\":\"i\",\"command\":[\"/"
-              "s\"],\"env\":"
-              "[{\"name\":\"RAY_AUTH_MODE\",\"value\":\"x\"}]}]}}");
+    scenario_set(
+        &s, "\"authOptions\":{\"mode\":\"token\"},",
+        ",\"submitterPodTemplate\":{\"spec\":{\"containers\":[{\"name\":\"mine\",\"image\":\"i\",\"command\":[\"/"
+        "s\"],\"env\":"
+        "[{\"name\":\"RAY_AUTH_MODE\",\"value\":\"x\"}]}]}}");
     n = rj_submitter_template(s.a, &s.j, &s.t);
     check_at(&s, n, "spec.containers[0].command", "[\"/s\"]");
     check_at(&s, n, "spec.containers[0].env[0].value", "\"x\"");
@@ -145,7 +146,7 @@ static void test_pods(void) {
     rv_arena_free(s.a);
 
     /* our own submitter instead of the head's image */
-    scene_set(&s, "", ",\"entrypoint\":\"python a b\",\"runtimeEnvYAML\":\"a: 1\"");
+    scenario_set(&s, "", ",\"entrypoint\":\"python a b\",\"runtimeEnvYAML\":\"a: 1\"");
     s.j.submitter_image = RV_STR("submit:1");
     n = rj_submitter_template(s.a, &s.j, &s.t);
     check_at(&s, n, "spec.containers[0].image", "\"submit:1\"");
@@ -155,8 +156,8 @@ static void test_pods(void) {
 }
 
 static void test_sidecar_cluster(void) {
-    struct scene s = {0};
-    scene_set(&s, "", ",\"submissionMode\":\"SidecarMode\",\"entrypoint\":\"e\"");
+    struct scenario s = {0};
+    scenario_set(&s, "", ",\"submissionMode\":\"SidecarMode\",\"entrypoint\":\"e\"");
     struct rj_state state = {.cluster = RV_STR("j-abcde"), .job_id = RV_STR("id")};
     struct rv_node *n = rj_cluster(s.a, &s.j, &state);
     check_at(&s, n, "metadata.labels",
@@ -171,8 +172,8 @@ static void test_sidecar_cluster(void) {
 }
 
 static void test_volcano(void) {
-    struct scene s = {.settings = {.scheduler = RV_STR("volcano")}};
-    scene_set(&s, "", "");
+    struct scenario s = {.settings = {.scheduler = RV_STR("volcano")}};
+    scenario_set(&s, "", "");
     struct rv_node *n = rj_pod_group(s.a, &s.j, false);
     check_at(&s, n, "metadata.name", "\"ray-j-pg\"");
     check_at(&s, n, "spec.minMember", "1");
@@ -186,8 +187,8 @@ static void test_volcano(void) {
 }
 
 /* A job with labels that every scheduler has one of. */
-static void scheduled(struct scene *s, const char *scheduler, const char *mode) {
-    *s = (struct scene){.a = rv_arena_new(), .settings = {.scheduler = rv_str(scheduler)}};
+static void scheduled(struct scenario *s, const char *scheduler, const char *mode) {
+    *s = (struct scenario){.a = rv_arena_new(), .settings = {.scheduler = rv_str(scheduler)}};
     struct rv_str text = rv_arena_fmt(
         s->a,
         "{\"metadata\":{\"name\":\"j\",\"namespace\":\"n\",\"uid\":\"u\",\"labels\":{"
@@ -231,7 +232,7 @@ static void test_schedulers(void) {
         {"kubernetes-was", NULL, "scheduling.x-k8s.io/pod-group", NULL, NULL},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s;
+        struct scenario s;
         struct rj_state state = {.cluster = RV_STR("j-abcde"), .job_id = RV_STR("id")};
         scheduled(&s, rows[i].scheduler, "K8sJobMode");
         struct rv_node *pod = rv_node_path(rj_submitter_job(s.a, &s.j, &s.t), "spec.template"),
@@ -261,7 +262,7 @@ static void test_volcano_group(void) {
                 {"HTTPMode", "{\"cpu\":\"4\"}"},
                 {"InteractiveMode", "{\"cpu\":\"4\"}"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s;
+        struct scenario s;
         scheduled(&s, "volcano", rows[i].mode);
         struct rv_node *n = rj_pod_group(s.a, &s.j, false);
         check_at(&s, n, "metadata.name", "\"ray-j-pg\"");

@@ -1,25 +1,25 @@
 /* test_submitters.c - what submits a RayJob: that would run it again, that ends before or after it, that cannot be
  * made. */
-#include "scene.h"
+#include "scenario.h"
 #include "tests/unit/sdk/suite.h"
 
 /* ---- a submitter that would run the job again ------------------------------------------------------------------- */
 
-static bool submitter_suspended(const struct scene *s) {
-    const struct rv_fake_object *o = rv_fakeapi_get(s->api, "jobs", SCENE_JOB);
+static bool submitter_suspended(const struct scenario *s) {
+    const struct rv_fake_object *o = rv_fakeapi_get(s->api, "jobs", SCENARIO_JOB);
     return o != NULL && rv_path_bool(o->value, "spec.suspend", false);
 }
 
 static void test_submitter_of_a_lost_job(void) {
-    struct scene s = {.mode = "K8sJobMode", .ray = "RUNNING"};
-    scene_begin_running(&s);
+    struct scenario s = {.mode = "K8sJobMode", .ray = "RUNNING"};
+    scenario_begin_running(&s);
     CU_ASSERT_FALSE(submitter_suspended(&s));
-    scene_head(&s, "head-2");
-    scene_delete(&s, "pods", "head-1");
-    scene_wait(&s, 1);
-    CU_ASSERT_TRUE(scene_is(&s, "Failed", "AppFailed"));
+    scenario_head(&s, "head-2");
+    scenario_delete(&s, "pods", "head-1");
+    scenario_wait(&s, 1);
+    CU_ASSERT_TRUE(scenario_is(&s, "Failed", "AppFailed"));
     CU_ASSERT_TRUE(submitter_suspended(&s));
-    scene_end(&s);
+    scenario_end(&s);
 }
 
 /* Ray has said how it ended; the submitter still reads the log. */
@@ -28,58 +28,58 @@ static void test_ended_before_the_log_was_read(void) {
     static const char *const modes[] = {"K8sJobMode", "SidecarMode"};
     for (size_t i = 0; i < RV_ARRAY_LEN(gone); i++)
         for (size_t k = 0; k < RV_ARRAY_LEN(modes); k++) {
-            struct scene s = {.mode = modes[k], .ray = "RUNNING"};
-            scene_begin_running(&s);
+            struct scenario s = {.mode = modes[k], .ray = "RUNNING"};
+            scenario_begin_running(&s);
             s.ray = "SUCCEEDED";
-            scene_wait(&s, 5);
-            CHECK_ROW(scene_is(&s, "Running", ""), modes[k]);
-            scene_delete(&s, gone[i], i == 0 ? NULL : "head-1");
-            scene_wait(&s, 40);
-            CHECK_ROW(scene_is(&s, "Complete", ""), modes[k]);
-            CHECK_ROW(rv_str_is(scene_status(&s, "jobStatus"), "SUCCEEDED"), modes[k]);
-            CHECK_ROW((scene_cluster(&s) == NULL) == (i == 0), "no cluster is made again");
+            scenario_wait(&s, 5);
+            CHECK_ROW(scenario_is(&s, "Running", ""), modes[k]);
+            scenario_delete(&s, gone[i], i == 0 ? NULL : "head-1");
+            scenario_wait(&s, 40);
+            CHECK_ROW(scenario_is(&s, "Complete", ""), modes[k]);
+            CHECK_ROW(rv_str_is(scenario_status(&s, "jobStatus"), "SUCCEEDED"), modes[k]);
+            CHECK_ROW((scenario_cluster(&s) == NULL) == (i == 0), "no cluster is made again");
             CHECK_ROW(k == 1 || submitter_suspended(&s), modes[k]);
-            scene_end(&s);
+            scenario_end(&s);
         }
 }
 
 static void test_submitter_that_hangs(void) {
-    struct scene s = {.mode = "K8sJobMode", .ray = "SUCCEEDED"};
-    scene_begin_running(&s);
-    scene_away(&s, 305, NULL);
-    scene_wait(&s, 5);
-    CU_ASSERT_TRUE(scene_is(&s, "Complete", "JobDeploymentStatusTransitionGracePeriodExceeded"));
+    struct scenario s = {.mode = "K8sJobMode", .ray = "SUCCEEDED"};
+    scenario_begin_running(&s);
+    scenario_away(&s, 305, NULL);
+    scenario_wait(&s, 5);
+    CU_ASSERT_TRUE(scenario_is(&s, "Complete", "JobDeploymentStatusTransitionGracePeriodExceeded"));
     CU_ASSERT_TRUE(submitter_suspended(&s));
-    scene_end(&s);
+    scenario_end(&s);
 }
 
 /* ---- a submitter that ends --------------------------------------------------------------------------------------- */
 
 static void test_submitter_fails_and_nobody_answers(void) {
-    static const struct scene_fault faults[] = {
+    static const struct scenario_fault faults[] = {
         {.code = RV_E_TIMEOUT}, {.status = 503}, {.status = 404, .text = "<html>"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(faults); i++) {
-        struct scene s = {.mode = "K8sJobMode", .ray = "RUNNING"};
-        scene_begin_running(&s);
+        struct scenario s = {.mode = "K8sJobMode", .ray = "RUNNING"};
+        scenario_begin_running(&s);
         s.ray = "SUCCEEDED";
         s.asking = faults[i];
-        scene_submitter_ends(&s, false);
-        scene_wait(&s, 60);
-        CU_ASSERT_TRUE(scene_is(&s, "Running", ""));
-        s.asking = (struct scene_fault){0};
-        scene_wait(&s, 20);
-        CU_ASSERT_TRUE(scene_is(&s, "Complete", ""));
-        scene_end(&s);
+        scenario_submitter_ends(&s, false);
+        scenario_wait(&s, 60);
+        CU_ASSERT_TRUE(scenario_is(&s, "Running", ""));
+        s.asking = (struct scenario_fault){0};
+        scenario_wait(&s, 20);
+        CU_ASSERT_TRUE(scenario_is(&s, "Complete", ""));
+        scenario_end(&s);
     }
 }
 
 static void test_submitter_fails(void) {
-    struct scene s = {.mode = "K8sJobMode"};
-    scene_begin_running(&s);
-    scene_submitter_ends(&s, false);
-    scene_wait(&s, 40);
-    CU_ASSERT_TRUE(scene_is(&s, "Failed", "SubmissionFailed"));
-    scene_end(&s);
+    struct scenario s = {.mode = "K8sJobMode"};
+    scenario_begin_running(&s);
+    scenario_submitter_ends(&s, false);
+    scenario_wait(&s, 40);
+    CU_ASSERT_TRUE(scenario_is(&s, "Failed", "SubmissionFailed"));
+    scenario_end(&s);
 }
 
 #define SIDECAR(ray, more)                                                                                             \
@@ -87,29 +87,29 @@ static void test_submitter_fails(void) {
     "},{'name':'ray-job-submitter','restartCount':0,'state':{'terminated':{'exitCode':" more                           \
     ",'reason':'Why','finishedAt':'2023-11-14T22:13:30Z'}}}]}}"
 
-static void submitter_over(struct scene *s, bool well) {
+static void submitter_over(struct scenario *s, bool well) {
     if (strcmp(s->mode, "K8sJobMode") == 0)
-        scene_submitter_ends(s, well);
+        scenario_submitter_ends(s, well);
     else
-        scene_patch(s, "pods", "head-1", true, well ? SIDECAR("", "0") : SIDECAR("", "1"));
+        scenario_patch(s, "pods", "head-1", true, well ? SIDECAR("", "0") : SIDECAR("", "1"));
 }
 
 /* However the log's reader ends, the job runs as long as Ray says so, and ends as Ray says. */
 static void test_job_outlives_its_submitter(void) {
     static const char *const modes[] = {"K8sJobMode", "SidecarMode"}, *const runs[] = {"PENDING", "RUNNING"};
     for (size_t i = 0; i < 8; i++) {
-        struct scene s = {.mode = modes[i & 1], .ray = runs[i >> 1 & 1], .spec = ",'backoffLimit':1"};
-        scene_begin_running(&s);
+        struct scenario s = {.mode = modes[i & 1], .ray = runs[i >> 1 & 1], .spec = ",'backoffLimit':1"};
+        scenario_begin_running(&s);
         submitter_over(&s, (i & 4) != 0);
-        scene_wait(&s, 400);
-        CHECK_ROW(scene_is(&s, "Running", ""), modes[i & 1]);
-        CHECK_ROW(rv_str_is(scene_status(&s, "jobStatus"), runs[i >> 1 & 1]), modes[i & 1]);
-        CHECK_ROW(scene_reason_is(&s, "LogNotFollowed"), modes[i & 1]);
+        scenario_wait(&s, 400);
+        CHECK_ROW(scenario_is(&s, "Running", ""), modes[i & 1]);
+        CHECK_ROW(rv_str_is(scenario_status(&s, "jobStatus"), runs[i >> 1 & 1]), modes[i & 1]);
+        CHECK_ROW(scenario_reason_is(&s, "LogNotFollowed"), modes[i & 1]);
         CHECK_ROW(s.unfollowed == 1, modes[i & 1]);
         s.ray = "SUCCEEDED";
-        scene_wait(&s, 5);
-        CHECK_ROW(scene_is(&s, "Complete", ""), modes[i & 1]);
-        scene_end(&s);
+        scenario_wait(&s, 5);
+        CHECK_ROW(scenario_is(&s, "Complete", ""), modes[i & 1]);
+        scenario_end(&s);
     }
 }
 
@@ -121,74 +121,76 @@ static void test_sidecar_ends_before_the_cluster_is_ready(void) {
                 {SIDECAR("", "1"), "FAILED", "Failed", "AppFailed"},
                 {SIDECAR("", "1"), NULL, "Failed", "SubmissionFailed"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {.mode = "SidecarMode", .ray = rows[i].ray};
-        scene_begin(&s);
-        for (int k = 0; k < 10 && scene_cluster(&s) == NULL; k++) scene_wait(&s, 1);
-        scene_head(&s, "head-1");
-        scene_wait(&s, 20);
-        CHECK_ROW(scene_is(&s, "Initializing", ""), rows[i].phase);
-        scene_patch(&s, "pods", "head-1", true, rows[i].head);
-        scene_wait(&s, 45);
-        CHECK_ROW(scene_is(&s, rows[i].phase, rows[i].reason), rows[i].phase);
-        scene_end(&s);
+        struct scenario s = {.mode = "SidecarMode", .ray = rows[i].ray};
+        scenario_begin(&s);
+        for (int k = 0; k < 10 && scenario_cluster(&s) == NULL; k++) scenario_wait(&s, 1);
+        scenario_head(&s, "head-1");
+        scenario_wait(&s, 20);
+        CHECK_ROW(scenario_is(&s, "Initializing", ""), rows[i].phase);
+        scenario_patch(&s, "pods", "head-1", true, rows[i].head);
+        scenario_wait(&s, 45);
+        CHECK_ROW(scenario_is(&s, rows[i].phase, rows[i].reason), rows[i].phase);
+        scenario_end(&s);
     }
 }
 
 /* A mesh's proxy runs on beside the container that submits. */
 static void test_submitter_beside_a_proxy(void) {
-    struct scene s = {.mode = "K8sJobMode", .ray = "RUNNING"};
-    scene_begin_running(&s);
-    scene_submitter_pod(&s, "'phase':'Running','containerStatuses':[{'name':'s','state':{'running':{}}}]");
+    struct scenario s = {.mode = "K8sJobMode", .ray = "RUNNING"};
+    scenario_begin_running(&s);
+    scenario_submitter_pod(&s, "'phase':'Running','containerStatuses':[{'name':'s','state':{'running':{}}}]");
     s.ray = "SUCCEEDED";
-    scene_wait(&s, 5);
-    CU_ASSERT_TRUE(scene_is(&s, "Running", ""));
-    CU_ASSERT_TRUE(scene_reason_is(&s, "WaitingForSubmitter"));
+    scenario_wait(&s, 5);
+    CU_ASSERT_TRUE(scenario_is(&s, "Running", ""));
+    CU_ASSERT_TRUE(scenario_reason_is(&s, "WaitingForSubmitter"));
     CU_ASSERT_TRUE(
-        scene_says(rv_path_str(scene_condition(&s, "Reconciling"), "message"), "container s of pod j-x runs"));
-    CU_ASSERT_TRUE(scene_says(rv_path_str(scene_condition(&s, "Reconciling"), "message"), "waited for until 2023-"));
-    scene_patch(&s, "pods", "j-x", true,
-                "{'status':{'containerStatuses':[{'name':'s','state':{'terminated':{'exitCode':0,'finishedAt':'2023-11-"
-                "14T22:13:40Z'}}},{'name':'proxy','state':{'running':{}}}]}}");
-    scene_wait(&s, 5);
-    CU_ASSERT_TRUE(scene_is(&s, "Complete", ""));
-    scene_end(&s);
+        scenario_says(rv_path_str(scenario_condition(&s, "Reconciling"), "message"), "container s of pod j-x runs"));
+    CU_ASSERT_TRUE(
+        scenario_says(rv_path_str(scenario_condition(&s, "Reconciling"), "message"), "waited for until 2023-"));
+    scenario_patch(
+        &s, "pods", "j-x", true,
+        "{'status':{'containerStatuses':[{'name':'s','state':{'terminated':{'exitCode':0,'finishedAt':'2023-11-"
+        "14T22:13:40Z'}}},{'name':'proxy','state':{'running':{}}}]}}");
+    scenario_wait(&s, 5);
+    CU_ASSERT_TRUE(scenario_is(&s, "Complete", ""));
+    scenario_end(&s);
 }
 
 /* ---- a submitter that is not there ---- */
 
 static int no_jobs(void *arg, const struct rv_action *a) {
-    struct scene *s = arg;
+    struct scenario *s = arg;
     bool job = a->verb == RV_VERB_CREATE && rv_str_is(a->resource, "jobs");
     s->tried += job;
     return job ? RV_E_INVALID : 0;
 }
 
 static void test_submitter_cannot_be_created(void) {
-    struct scene s = {.mode = "K8sJobMode", .spec = ",'preRunningDeadlineSeconds':200", .refuse = no_jobs};
-    scene_begin(&s);
-    scene_cluster_runs(&s);
-    scene_wait(&s, 100);
-    CU_ASSERT_TRUE(scene_is(&s, "Initializing", ""));
-    CU_ASSERT_TRUE(scene_reason_is(&s, "FailedToCreateRayJobSubmitter"));
-    CU_ASSERT_TRUE(scene_says(scene_status(&s, "message"), "Failed to create submitter Job ns/j"));
+    struct scenario s = {.mode = "K8sJobMode", .spec = ",'preRunningDeadlineSeconds':200", .refuse = no_jobs};
+    scenario_begin(&s);
+    scenario_cluster_runs(&s);
+    scenario_wait(&s, 100);
+    CU_ASSERT_TRUE(scenario_is(&s, "Initializing", ""));
+    CU_ASSERT_TRUE(scenario_reason_is(&s, "FailedToCreateRayJobSubmitter"));
+    CU_ASSERT_TRUE(scenario_says(scenario_status(&s, "message"), "Failed to create submitter Job ns/j"));
     CU_ASSERT_TRUE(s.tried <= 9);
-    scene_wait(&s, 110);
-    CU_ASSERT_TRUE(scene_is(&s, "Failed", "PreRunningDeadlineExceeded"));
-    CU_ASSERT_TRUE(scene_says(scene_status(&s, "message"), "Failed to create submitter Job"));
-    scene_end(&s);
+    scenario_wait(&s, 110);
+    CU_ASSERT_TRUE(scenario_is(&s, "Failed", "PreRunningDeadlineExceeded"));
+    CU_ASSERT_TRUE(scenario_says(scenario_status(&s, "message"), "Failed to create submitter Job"));
+    scenario_end(&s);
 }
 
 static void test_submitter_created_at_last(void) {
-    struct scene s = {.mode = "K8sJobMode", .ray = "RUNNING", .refuse = no_jobs};
-    scene_begin(&s);
-    scene_cluster_runs(&s);
-    scene_wait(&s, 30);
+    struct scenario s = {.mode = "K8sJobMode", .ray = "RUNNING", .refuse = no_jobs};
+    scenario_begin(&s);
+    scenario_cluster_runs(&s);
+    scenario_wait(&s, 30);
     s.refuse = NULL;
-    scene_wait(&s, 70);
-    CU_ASSERT_TRUE(scene_is(&s, "Running", ""));
-    CU_ASSERT_EQUAL(scene_count(&s, "jobs"), 1);
-    CU_ASSERT_FALSE(scene_says(rv_path_str(scene_condition(&s, "Reconciling"), "message"), "Failed"));
-    scene_end(&s);
+    scenario_wait(&s, 70);
+    CU_ASSERT_TRUE(scenario_is(&s, "Running", ""));
+    CU_ASSERT_EQUAL(scenario_count(&s, "jobs"), 1);
+    CU_ASSERT_FALSE(scenario_says(rv_path_str(scenario_condition(&s, "Reconciling"), "message"), "Failed"));
+    scenario_end(&s);
 }
 
 static void test_submitter_that_does_not_start(void) {
@@ -202,21 +204,22 @@ static void test_submitter_that_does_not_start(void) {
                 {"'phase':'Pending'", "PodsNotReady", "made more than a minute ago"},
                 {NULL, "SubmitterHasNoPod", "quota"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {.mode = "K8sJobMode"};
-        scene_begin_running(&s);
-        if (rows[i].status != NULL) scene_submitter_pod(&s, rows[i].status);
-        scene_wait(&s, 70);
-        CHECK_ROW(scene_is(&s, "Running", ""), rows[i].reason);
-        CHECK_ROW(scene_reason_is(&s, rows[i].reason), rows[i].words);
-        CHECK_ROW(scene_says(rv_path_str(scene_condition(&s, "Reconciling"), "message"), rows[i].words), rows[i].words);
-        CHECK_ROW(scene_says(scene_status(&s, "message"), rows[i].words), rows[i].words);
-        if (rows[i].status == NULL) scene_submitter_pod(&s, "'phase':'Pending'");
-        scene_patch(&s, "pods", "j-x", true,
-                    "{'status':{'phase':'Running','containerStatuses':null,'conditions':[{'type':'Ready','status':"
-                    "'True'}]}}");
-        scene_wait(&s, 1);
-        CHECK_ROW(scene_reason_is(&s, "Running") && scene_status(&s, "message").n == 0, rows[i].words);
-        scene_end(&s);
+        struct scenario s = {.mode = "K8sJobMode"};
+        scenario_begin_running(&s);
+        if (rows[i].status != NULL) scenario_submitter_pod(&s, rows[i].status);
+        scenario_wait(&s, 70);
+        CHECK_ROW(scenario_is(&s, "Running", ""), rows[i].reason);
+        CHECK_ROW(scenario_reason_is(&s, rows[i].reason), rows[i].words);
+        CHECK_ROW(scenario_says(rv_path_str(scenario_condition(&s, "Reconciling"), "message"), rows[i].words),
+                  rows[i].words);
+        CHECK_ROW(scenario_says(scenario_status(&s, "message"), rows[i].words), rows[i].words);
+        if (rows[i].status == NULL) scenario_submitter_pod(&s, "'phase':'Pending'");
+        scenario_patch(&s, "pods", "j-x", true,
+                       "{'status':{'phase':'Running','containerStatuses':null,'conditions':[{'type':'Ready','status':"
+                       "'True'}]}}");
+        scenario_wait(&s, 1);
+        CHECK_ROW(scenario_reason_is(&s, "Running") && scenario_status(&s, "message").n == 0, rows[i].words);
+        scenario_end(&s);
     }
 }
 

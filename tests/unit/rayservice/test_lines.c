@@ -2,7 +2,7 @@
  * for, until when, and what happens then. The conditions and `explain` say the same. */
 #include <stdio.h>
 
-#include "scene.h"
+#include "scenario.h"
 #include "tests/unit/sdk/suite.h"
 
 enum { LINES = 512 };
@@ -10,15 +10,15 @@ static struct { char step[32], line[640]; } said[LINES];
 static size_t said_n;
 static unsigned unexplained;
 
-static struct rv_val now_said(struct scene *s) {
-    struct rv_val stalled = scene_condition(s, "Stalled");
-    return rv_val_present(stalled) ? stalled : scene_condition(s, "Reconciling");
+static struct rv_val now_said(struct scenario *s) {
+    struct rv_val stalled = scenario_condition(s, "Stalled");
+    return rv_val_present(stalled) ? stalled : scenario_condition(s, "Reconciling");
 }
 
 /* Every line that was ever said, with its step. */
-static void collect(struct scene *s) {
+static void collect(struct scenario *s) {
     struct rv_val c = now_said(s);
-    struct rv_str line = rv_path_str(c, "message"), step = rv_path_str(scene_status(s), "upgrade.step");
+    struct rv_str line = rv_path_str(c, "message"), step = rv_path_str(scenario_status(s), "upgrade.step");
     if (step.n == 0) step = rv_path_str(c, "reason");
     if (!rv_val_present(c) ||
         (said_n > 0 && rv_str_is(line, said[said_n - 1].line) && rv_str_is(step, said[said_n - 1].step)))
@@ -28,9 +28,9 @@ static void collect(struct scene *s) {
     snprintf(said[said_n++].line, sizeof said[0].line, RV_STR_FMT, RV_STR_ARG(line));
 }
 
-static bool is_explained(struct scene *s) {
+static bool is_explained(struct scenario *s) {
     rv_autofree char *line = rv_strdup(rv_path_str(now_said(s), "message"));
-    return strstr(rv_fakehost_explained(s->host, WORLD_SERVICE), line) != NULL;
+    return strstr(rv_fakehost_explained(s->host, FIXTURE_SERVICE), line) != NULL;
 }
 
 static bool collected(const char *step, const char *const *words) {
@@ -43,90 +43,91 @@ static bool collected(const char *step, const char *const *words) {
     return false;
 }
 
-static void take(struct scene *s, int64_t seconds) {
+static void take(struct scenario *s, int64_t seconds) {
     for (int64_t i = 0; i < seconds * 2; i++) {
-        scene_for(s, 1);
+        scenario_for(s, 1);
         unexplained += rv_val_present(now_said(s)) && !is_explained(s);
     }
 }
 
-static bool half_way(struct scene *s) { return scene_share(s) >= 50; }
+static bool half_way(struct scenario *s) { return scenario_share(s) >= 50; }
 
 static void upgrade_and_rollback(void) {
-    struct scene s = {.strategy = SCENE_INCREMENTAL(50, 50, 20), .workers = 1, .deploy_s = 6, .each_round = collect};
-    scene_begin(&s);
+    struct scenario s = {
+        .strategy = SCENARIO_INCREMENTAL(50, 50, 20), .workers = 1, .deploy_s = 6, .each_round = collect};
+    scenario_begin(&s);
     take(&s, 2);
-    CU_ASSERT_TRUE(scene_until(&s, scene_settled));
+    CU_ASSERT_TRUE(scenario_until(&s, scenario_settled));
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_fake_object *quota, *route;
     CU_ASSERT_EQUAL(rv_fakeapi_create(s.api, RV_STR("v1"), RV_STR("resourcequotas"),
-                                      world_json(a, RV_STR("{'metadata':{'name':'q'},'spec':{'hard':{'pods':'3'}},"
-                                                           "'status':{'hard':{'pods':'3'},'used':{'pods':'2'}}}")),
+                                      fixture_json(a, RV_STR("{'metadata':{'name':'q'},'spec':{'hard':{'pods':'3'}},"
+                                                             "'status':{'hard':{'pods':'3'},'used':{'pods':'2'}}}")),
                                       &quota),
                     0);
-    scene_env(&s, "2");
+    scenario_env(&s, "2");
     take(&s, 2);
     s.w.no_gateway = true; /* nobody programs the route that is made anew */
-    if ((route = rv_fakeapi_get(s.api, "httproutes", WORLD_SERVICE "-httproute")) != NULL)
+    if ((route = rv_fakeapi_get(s.api, "httproutes", FIXTURE_SERVICE "-httproute")) != NULL)
         (void)rv_fakeapi_delete(s.api, route, RV_STR(""));
     (void)rv_fakeapi_delete(s.api, quota, RV_STR(""));
-    for (int i = 0; i < 20 && !scene_upgrading(&s); i++) scene_for(&s, 1);
-    struct scene_name next = scene_name(scene_pending(&s));
+    for (int i = 0; i < 20 && !scenario_upgrading(&s); i++) scenario_for(&s, 1);
+    struct scenario_name next = scenario_name(scenario_pending(&s));
     struct rv_fake_object *cluster = rv_fakeapi_get(s.api, "rayclusters", next.text);
     CU_ASSERT_PTR_NOT_NULL_FATAL(cluster);
-    world_tale(&s.w, rv_str(next.text))->dead = true; /* its head dies */
-    (void)rv_fakeapi_delete(s.api, world_head(&s.w, next.text), RV_STR(""));
+    fixture_tale(&s.w, rv_str(next.text))->dead = true; /* its head dies */
+    (void)rv_fakeapi_delete(s.api, fixture_head(&s.w, next.text), RV_STR(""));
     take(&s, 2);
-    world_patch(&s.w, cluster, false, "{'spec':{'suspend':true}}");
+    fixture_patch(&s.w, cluster, false, "{'spec':{'suspend':true}}");
     take(&s, 2);
-    world_patch(&s.w, cluster, false, "{'spec':{'suspend':false}}");
-    world_tale(&s.w, rv_str(next.text))->dead = false;
+    fixture_patch(&s.w, cluster, false, "{'spec':{'suspend':false}}");
+    fixture_tale(&s.w, rv_str(next.text))->dead = false;
     take(&s, 3);
     s.w.no_gateway = false;
-    CU_ASSERT_TRUE(scene_until(&s, half_way));
+    CU_ASSERT_TRUE(scenario_until(&s, half_way));
     take(&s, 1);
-    scene_patch(&s, "{'spec':{'rayClusterConfig':{'headGroupSpec':{'template':{'metadata':null}}}}}");
-    scene_settle(&s);
+    scenario_patch(&s, "{'spec':{'rayClusterConfig':{'headGroupSpec':{'template':{'metadata':null}}}}}");
+    scenario_settle(&s);
     take(&s, 10);
-    scene_end(&s);
+    scenario_end(&s);
 }
 
 static void deadlines(void) {
     static const char *const policies[] = {"Report", "RollBack"};
     for (size_t i = 0; i < RV_ARRAY_LEN(policies); i++) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
-        struct scene s = {
+        struct scenario s = {
             .workers = 1,
             .deploy_s = 2,
             .each_round = collect,
             .notes = rv_arena_fmt(a, "{'rayvisor.io/upgrade-deadline':'20','rayvisor.io/upgrade-deadline-policy':'%s'}",
                                   policies[i])
                          .p};
-        scene_start(&s);
-        scene_env(&s, "2");
-        scene_settle(&s);
+        scenario_start(&s);
+        scenario_env(&s, "2");
+        scenario_settle(&s);
         s.w.deploy_s = 10000;
-        world_tale(&s.w, scene_pending(&s))->hangs = true;
+        fixture_tale(&s.w, scenario_pending(&s))->hangs = true;
         take(&s, 25);
-        scene_end(&s);
+        scenario_end(&s);
     }
 }
 
 /* The spec is edited again while the cluster of the edit before still drains. */
 static void old_cluster_in_the_way(void) {
-    struct scene s = {.workers = 1,
-                      .deploy_s = 2,
-                      .more = ",'rayClusterDeletionDelaySeconds':60",
-                      .strategy = "{'type':'NewCluster'}",
-                      .each_round = collect};
-    scene_start(&s);
-    struct scene_name first = scene_name(scene_active(&s));
-    scene_env(&s, "2");
-    for (int i = 0; i < 60 && (scene_pending(&s).n != 0 || rv_str_is(scene_active(&s), first.text)); i++)
-        scene_for(&s, 1);
-    scene_env(&s, "3");
+    struct scenario s = {.workers = 1,
+                         .deploy_s = 2,
+                         .more = ",'rayClusterDeletionDelaySeconds':60",
+                         .strategy = "{'type':'NewCluster'}",
+                         .each_round = collect};
+    scenario_start(&s);
+    struct scenario_name first = scenario_name(scenario_active(&s));
+    scenario_env(&s, "2");
+    for (int i = 0; i < 60 && (scenario_pending(&s).n != 0 || rv_str_is(scenario_active(&s), first.text)); i++)
+        scenario_for(&s, 1);
+    scenario_env(&s, "3");
     take(&s, 3);
-    scene_end(&s);
+    scenario_end(&s);
 }
 
 static void every_state(void) {

@@ -1,17 +1,17 @@
 /* test_property.c - whatever happens around a RayService, its address is served, it comes to rest, and is as its spec
  * wants it.
  *
- * A story is drawn from a seed: edits of the cluster, the configuration and the strategy, suspensions, clusters, pods,
- * Services and slices that are deleted by hand, heads that die, hang, or answer late, stale, garbage or too much,
+ * A history is drawn from a seed: edits of the cluster, the configuration and the strategy, suspensions, clusters,
+ * pods, Services and slices that are deleted by hand, heads that die, hang, or answer late, stale, garbage or too much,
  * writes that fail or whose answers get lost, news late, twice or out of order, deaths of the host. What must hold at
  * every moment is checked after each step; after each chapter the disturbances end, and the plugin must become quiet
- * with all as it should be. The same seed tells the same story: RAYVISOR_PROPERTY_SEED=n RAYVISOR_PROPERTY_RUNS=1. */
+ * with all as it should be. The same seed gives the same history: RAYVISOR_PROPERTY_SEED=n RAYVISOR_PROPERTY_RUNS=1. */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "tests/support/story.h"
+#include "fixture.h"
+#include "tests/support/history.h"
 #include "tests/unit/sdk/suite.h"
-#include "world.h"
 
 const struct rv_plugin *rv_plugin_v3(void);
 
@@ -22,13 +22,13 @@ enum { RUNS = 100, CHAPTERS = 3, STEPS = 90 };
 #define FAULT(s, ...)                                                                                                  \
     (rv_buf_adds(&(s)->faults, "  - "), rv_buf_addf(&(s)->faults, __VA_ARGS__), rv_buf_adds(&(s)->faults, "\n"))
 
-struct story {
+struct history {
     uint64_t seed;
     struct rv_test_random random;
-    struct world w;
+    struct fixture w;
     struct rv_fakeapi *api;
     struct rv_fakehost *host;
-    uint32_t trouble; /* percent of writes that go wrong */
+    uint32_t failure_percent; /* percent of writes that go wrong */
     bool suspend, slices;
     int strategy;           /* index in strategies */
     unsigned version, text; /* of the cluster spec, of the configuration */
@@ -36,7 +36,7 @@ struct story {
     int64_t share;          /* of the pending cluster, when last seen */
     char shared[64];
     struct rv_buf faults;
-    struct chronicle chronicle;
+    struct event_log event_log;
 };
 
 static const char *const strategies[] = {
@@ -51,40 +51,40 @@ static const char *const strategies[] = {
 };
 enum { STRATEGIES = RV_ARRAY_LEN(strategies), NONE = STRATEGIES - 1 };
 
-static void on_note(void *arg, const char *line) { chronicle_add(&((struct story *)arg)->chronicle, line); }
+static void on_note(void *arg, const char *line) { event_log_add(&((struct history *)arg)->event_log, line); }
 
 static void on_http(void *arg, const struct rv_http_request *r, struct rv_fake_answer *out) {
-    world_http(&((struct story *)arg)->w, r, out);
+    fixture_http(&((struct history *)arg)->w, r, out);
 }
 
 /* ---- what is there ----------------------------------------------------------------------------------------------- */
 
-static struct rv_fake_object *service(const struct story *s) {
-    return rv_fakeapi_get(s->api, "rayservices", WORLD_SERVICE);
+static struct rv_fake_object *service(const struct history *s) {
+    return rv_fakeapi_get(s->api, "rayservices", FIXTURE_SERVICE);
 }
-static struct rv_val status(const struct story *s) { return rv_val_get(service(s)->value, "status"); }
-static struct rv_str active(const struct story *s) {
+static struct rv_val status(const struct history *s) { return rv_val_get(service(s)->value, "status"); }
+static struct rv_str active(const struct history *s) {
     return rv_path_str(status(s), "activeServiceStatus.rayClusterName");
 }
-static struct rv_str pending(const struct story *s) {
+static struct rv_str pending(const struct history *s) {
     return rv_path_str(status(s), "pendingServiceStatus.rayClusterName");
 }
 
-static struct rv_fake_object *cluster(const struct story *s, struct rv_str name) {
+static struct rv_fake_object *cluster(const struct history *s, struct rv_str name) {
     return name.n != 0 ? rv_fakeapi_find(s->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), name) : NULL;
 }
 
-static struct rv_fake_object *stable(const struct story *s) {
-    return rv_fakeapi_get(s->api, "services", WORLD_SERVICE "-serve-svc");
+static struct rv_fake_object *stable(const struct history *s) {
+    return rv_fakeapi_get(s->api, "services", FIXTURE_SERVICE "-serve-svc");
 }
 
-static bool is_condition(const struct story *s, const char *type, const char *value) {
+static bool is_condition(const struct history *s, const char *type, const char *value) {
     return rv_condition_is(rv_val_get(status(s), "conditions"), type, value);
 }
 
 /* ---- what must hold at any time ---------------------------------------------------------------------------------- */
 
-static void watch_clusters(struct story *s) {
+static void watch_clusters(struct history *s) {
     unsigned live = 0, old = 0;
     for (const struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next) {
         if (strcmp(o->resource, "rayclusters") != 0 || rv_meta_deleting(o->value)) continue;
@@ -94,26 +94,26 @@ static void watch_clusters(struct story *s) {
     if (live > 3 || (old > 1 && live > old)) FAULT(s, "%u clusters are there, %u of them are old", live, old);
 }
 
-static struct serve *serve_on(struct story *s, struct rv_str name) {
+static struct serve *serve_on(struct history *s, struct rv_str name) {
     char text[64];
     snprintf(text, sizeof text, RV_STR_FMT, RV_STR_ARG(name));
-    return name.n != 0 ? world_serve(&s->w, text) : NULL;
+    return name.n != 0 ? fixture_serve(&s->w, text) : NULL;
 }
 
 /* Was Serve on it asked since it was last told something? */
-static bool asked_since(struct story *s, struct rv_str name) {
+static bool asked_since(struct history *s, struct rv_str name) {
     const struct serve *v = serve_on(s, name);
     return v == NULL || v->puts == 0 || v->asked_in > v->put_in;
 }
 
 /* To where the stable Service points: never to a cluster that has not served, while the one before does. */
-static void watch_stable(struct story *s) {
+static void watch_stable(struct history *s) {
     struct rv_fake_object *o = stable(s);
     struct rv_str now =
         o != NULL ? rv_val_str(rv_val_get(rv_val_path(o->value, "spec.selector"), "ray.io/cluster")) : RV_STR("");
     if (now.n == 0 || rv_str_is(now, s->stable)) return;
-    bool before = s->stable[0] != 0 && world_ready(&s->w, rv_str(s->stable)) > 0;
-    if (before && world_tale(&s->w, now)->proven < 50)
+    bool before = s->stable[0] != 0 && fixture_ready(&s->w, rv_str(s->stable)) > 0;
+    if (before && fixture_tale(&s->w, now)->proven < 50)
         FAULT(s, "the stable Service goes from %s, which serves, to " RV_STR_FMT ", which never did", s->stable,
               RV_STR_ARG(now));
     if (before && !asked_since(s, now))
@@ -122,25 +122,25 @@ static void watch_stable(struct story *s) {
     snprintf(s->stable, sizeof s->stable, RV_STR_FMT, RV_STR_ARG(now));
 }
 
-static void watch_shares(struct story *s) {
+static void watch_shares(struct history *s) {
     struct rv_val a = rv_val_get(status(s), "activeServiceStatus"), b = rv_val_get(status(s), "pendingServiceStatus");
     struct rv_val x = rv_val_get(a, "trafficRoutedPercent"), y = rv_val_get(b, "trafficRoutedPercent");
     int64_t share = rv_val_int(y, 0);
     if (rv_val_set(x) && rv_val_set(y) && rv_val_int(x, 0) + share != 100)
         FAULT(s, "weights %lld and %lld", (long long)rv_val_int(x, 0), (long long)share);
     bool same = rv_str_is(pending(s), s->shared);
-    bool serves = world_ready(&s->w, active(s)) > 0;
-    if (share > (same ? s->share : 0) && serves && world_tale(&s->w, pending(s))->proven < share)
+    bool serves = fixture_ready(&s->w, active(s)) > 0;
+    if (share > (same ? s->share : 0) && serves && fixture_tale(&s->w, pending(s))->proven < share)
         FAULT(s, "%lld %% of traffic to " RV_STR_FMT ", whose replicas were there for %lld %% at most",
-              (long long)share, RV_STR_ARG(pending(s)), (long long)world_tale(&s->w, pending(s))->proven);
+              (long long)share, RV_STR_ARG(pending(s)), (long long)fixture_tale(&s->w, pending(s))->proven);
     if (same && share > s->share && serves && !asked_since(s, pending(s)))
         FAULT(s, "a share moves on an answer that is older than what Serve was told last");
     s->share = share;
     snprintf(s->shared, sizeof s->shared, RV_STR_FMT, RV_STR_ARG(pending(s)));
 }
 
-static void watch_route(struct story *s) {
-    struct rv_fake_object *o = rv_fakeapi_get(s->api, "httproutes", WORLD_SERVICE "-httproute");
+static void watch_route(struct history *s) {
+    struct rv_fake_object *o = rv_fakeapi_get(s->api, "httproutes", FIXTURE_SERVICE "-httproute");
     int64_t sum = 0;
     if (o == NULL) return;
     for (struct rv_iter it = rv_iter(rv_val_path(o->value, "spec.rules[0].backendRefs")); rv_iter_next(&it);)
@@ -148,20 +148,20 @@ static void watch_route(struct story *s) {
     if (sum != 100) FAULT(s, "the route's weights sum to %lld", (long long)sum);
 }
 
-static int64_t told(struct story *s, struct rv_str name) {
+static int64_t told(struct history *s, struct rv_str name) {
     const struct serve *v = serve_on(s, name);
     return v == NULL || v->config == NULL ? -1 : v->capacity < 0 ? 100 : v->capacity;
 }
 
-static bool has_replicas(struct story *s, struct rv_str name) {
-    return name.n != 0 && told(s, name) > 0 && world_ready(&s->w, name) > 0;
+static bool has_replicas(struct history *s, struct rv_str name) {
+    return name.n != 0 && told(s, name) > 0 && fixture_ready(&s->w, name) > 0;
 }
 
 /* Our slice leads to no cluster that was told to have no replica, while another one has some. A rollback goes on
  * although nobody changes the slice. */
-static void watch_slice(struct story *s) {
+static void watch_slice(struct history *s) {
     struct rv_fake_object *o = stable(s),
-                          *slice = rv_fakeapi_get(s->api, "endpointslices", WORLD_SERVICE "-serve-svc-shared");
+                          *slice = rv_fakeapi_get(s->api, "endpointslices", FIXTURE_SERVICE "-serve-svc-shared");
     if (o == NULL || slice == NULL || rv_val_len(rv_val_path(o->value, "spec.selector")) > 0) return;
     if (is_condition(s, "RollbackInProgress", "True")) return;
     for (struct rv_iter it = rv_iter(rv_val_get(slice->value, "endpoints")); rv_iter_next(&it);) {
@@ -178,11 +178,11 @@ static void watch_slice(struct story *s) {
 
 /* Two minutes in which pods stay as they are: then no cluster without a ready pod has traffic that the other one could
  * take. */
-static void check_readiness(struct story *s) {
+static void check_readiness(struct history *s) {
     struct rv_val a = rv_val_get(status(s), "activeServiceStatus"), b = rv_val_get(status(s), "pendingServiceStatus");
     int64_t active_has = rv_path_int(a, "trafficRoutedPercent", 0),
             pending_has = rv_path_int(b, "trafficRoutedPercent", 0);
-    unsigned active_ready = world_ready(&s->w, active(s)), pending_ready = world_ready(&s->w, pending(s));
+    unsigned active_ready = fixture_ready(&s->w, active(s)), pending_ready = fixture_ready(&s->w, pending(s));
     if (is_condition(s, "Suspending", "True") || pending(s).n == 0 || active(s).n == 0) return;
     if (rv_meta_deleting(service(s)->value) || cluster(s, active(s)) == NULL || cluster(s, pending(s)) == NULL) return;
     if (pending_has > 0 && pending_ready == 0 && active_ready > 0)
@@ -193,7 +193,7 @@ static void check_readiness(struct story *s) {
               RV_STR_ARG(active(s)));
 }
 
-static void watch(struct story *s) {
+static void watch(struct history *s) {
     if (service(s) == NULL) return;
     watch_slice(s);
     watch_clusters(s);
@@ -205,23 +205,23 @@ static void watch(struct story *s) {
 
 /* ---- the user ---------------------------------------------------------------------------------------------------- */
 
-static void apply(struct story *s) {
+static void apply(struct history *s) {
     static const char *const notes[] = {"null", "'Endpoints'"};
-    world_patch(&s->w, service(s), false,
-                "{'metadata':{'annotations':{'rayvisor.io/"
-                "traffic':%s}},'spec':{'suspend':%s,'upgradeStrategy':%s,'serveConfigV2':%s,'rayClusterConfig':{"
-                "'headGroupSpec':{'template':{'metadata':{'labels':{'v':'%u'}}}}}}}",
-                notes[s->slices], s->suspend ? "true" : "false", strategies[s->strategy],
-                s->text == 9   ? "'applications: ['"
-                : s->text == 8 ? "''"
-                               : "'applications:\\n- {name: app, import_path: a.b}\\n'",
-                s->version);
+    fixture_patch(&s->w, service(s), false,
+                  "{'metadata':{'annotations':{'rayvisor.io/"
+                  "traffic':%s}},'spec':{'suspend':%s,'upgradeStrategy':%s,'serveConfigV2':%s,'rayClusterConfig':{"
+                  "'headGroupSpec':{'template':{'metadata':{'labels':{'v':'%u'}}}}}}}",
+                  notes[s->slices], s->suspend ? "true" : "false", strategies[s->strategy],
+                  s->text == 9   ? "'applications: ['"
+                  : s->text == 8 ? "''"
+                                 : "'applications:\\n- {name: app, import_path: a.b}\\n'",
+                  s->version);
     if (s->text >= 8) return;
-    world_patch(&s->w, service(s), false,
-                "{'spec':{'serveConfigV2':'applications:\\n- {name: app, import_path: a.b%u}\\n'}}", s->text);
+    fixture_patch(&s->w, service(s), false,
+                  "{'spec':{'serveConfigV2':'applications:\\n- {name: app, import_path: a.b%u}\\n'}}", s->text);
 }
 
-static void edit(struct story *s) {
+static void edit(struct history *s) {
     uint32_t what = rv_test_random_below(&s->random, 100);
     on_note(s, " -- the user edits");
     if (pending(s).n != 0 && rv_test_random_chance(&s->random, 40)) what = 40; /* it has to take what it serves anew */
@@ -240,13 +240,13 @@ static void edit(struct story *s) {
     apply(s);
 }
 
-static void begin(struct story *s) {
+static void begin(struct history *s) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_fake_object *made;
     (void)rv_fakeapi_create(
         s->api, RV_STR("ray.io/v1"), RV_STR("rayservices"),
-        world_json(
-            a, RV_STR("{'apiVersion':'ray.io/v1','kind':'RayService','metadata':{'name':'" WORLD_SERVICE
+        fixture_json(
+            a, RV_STR("{'apiVersion':'ray.io/v1','kind':'RayService','metadata':{'name':'" FIXTURE_SERVICE
                       "','annotations':{'rayvisor.io/"
                       "upgrade-deadline':'40m'}},'spec':{'rayClusterDeletionDelaySeconds':20,'rayClusterConfig':{"
                       "'enableInTreeAutoscaling':true,'headGroupSpec':{'rayStartParams':{},'template':{'spec':{"
@@ -259,7 +259,7 @@ static void begin(struct story *s) {
 
 /* ---- misfortune -------------------------------------------------------------------------------------------------- */
 
-static struct rv_fake_object *any(struct story *s, const char *resource) {
+static struct rv_fake_object *any(struct history *s, const char *resource) {
     uint32_t n = 0, which;
     for (struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next) n += strcmp(o->resource, resource) == 0;
     if (n == 0) return NULL;
@@ -270,8 +270,8 @@ static struct rv_fake_object *any(struct story *s, const char *resource) {
 }
 
 /* The cluster that is to take over loses its pods, its replicas or its tongue. */
-static void misfortune_of_pending(struct story *s) {
-    struct tale *t = world_tale(&s->w, pending(s));
+static void misfortune_of_pending(struct history *s) {
+    struct tale *t = fixture_tale(&s->w, pending(s));
     uint32_t what = rv_test_random_below(&s->random, 3);
     on_note(s, what == 0   ? " !! the pending cluster's pods"
                : what == 1 ? " !! the pending cluster's replicas"
@@ -287,14 +287,14 @@ static void misfortune_of_pending(struct story *s) {
     }
 }
 
-static void misfortune(struct story *s) {
+static void misfortune(struct history *s) {
     static const char *const victims[] = {"rayclusters", "pods",       "pods",     "pods",
                                           "services",    "httproutes", "gateways", "endpointslices"};
     uint32_t what = rv_test_random_below(&s->random, 100);
     struct rv_fake_object *o =
         any(s, what < 50 ? victims[rv_test_random_below(&s->random, RV_ARRAY_LEN(victims))] : "rayclusters");
     if (o == NULL) return;
-    struct tale *t = world_tale(&s->w, rv_str(o->name));
+    struct tale *t = fixture_tale(&s->w, rv_str(o->name));
     char line[160];
     snprintf(line, sizeof line, " !! %u: %s %s", what, o->resource, o->name);
     on_note(s, line);
@@ -313,11 +313,11 @@ static void misfortune(struct story *s) {
     else if (what < 95)
         s->w.ongoing = (int64_t)rv_test_random_below(&s->random, 4) - 1;
     else
-        world_patch(&s->w, o, false, "{'spec':{'suspend':%s}}",
-                    rv_path_bool(o->value, "spec.suspend", false) ? "false" : "true");
+        fixture_patch(&s->w, o, false, "{'spec':{'suspend':%s}}",
+                      rv_path_bool(o->value, "spec.suspend", false) ? "false" : "true");
 }
 
-static void rest(struct story *s) {
+static void rest(struct history *s) {
     on_note(s, " .. pods stay as they are");
     for (int i = 0; i < 240 && s->faults.n == 0; i++) {
         for (bool more = true; more && s->faults.n == 0;) {
@@ -333,21 +333,21 @@ static void rest(struct story *s) {
     if (s->faults.n == 0 && service(s) != NULL) check_readiness(s);
 }
 
-static void step(struct story *s) {
-    static const uint32_t troubles[] = {0, 0, 10, 40, 90};
+static void step(struct history *s) {
+    static const uint32_t percents[] = {0, 0, 10, 40, 90};
     uint32_t what = rv_test_random_below(&s->random, 100), n = 1 + rv_test_random_below(&s->random, 6);
     if (what < 24) {
         while (n-- > 0 && rv_fakehost_deliver(s->host)) {
         }
     } else if (what < 46) {
-        while (n-- > 0 && rv_fakehost_serve(s->host, s->trouble)) {
+        while (n-- > 0 && rv_fakehost_serve(s->host, s->failure_percent)) {
         }
     } else if (what < 60) {
         rv_fakehost_advance(s->host, rv_test_random_below(&s->random, 4000));
     } else if (what < 63) {
         rv_fakehost_advance(s->host, rv_test_random_below(&s->random, 200000));
     } else if (what < 80) {
-        while (n-- > 0) (void)world_work(&s->w);
+        while (n-- > 0) (void)fixture_work(&s->w);
     } else if (what < 82) {
         misfortune(s);
     } else if (what < 84) {
@@ -362,9 +362,9 @@ static void step(struct story *s) {
     } else if (what < 93) {
         rv_fakehost_restart(s->host);
     } else if (what < 96) {
-        s->w.http_trouble = troubles[rv_test_random_below(&s->random, RV_ARRAY_LEN(troubles))];
+        s->w.http_failure_percent = percents[rv_test_random_below(&s->random, RV_ARRAY_LEN(percents))];
     } else if (what < 98) {
-        s->trouble = troubles[rv_test_random_below(&s->random, RV_ARRAY_LEN(troubles))];
+        s->failure_percent = percents[rv_test_random_below(&s->random, RV_ARRAY_LEN(percents))];
     } else {
         s->w.deploy_s = rv_test_random_below(&s->random, 30);
     }
@@ -378,9 +378,9 @@ static void step(struct story *s) {
 
 /* ---- coming to rest ---------------------------------------------------------------------------------------------- */
 
-static void work(struct story *s) {
+static void work(struct history *s) {
     for (bool more = true; more && s->faults.n == 0;) {
-        more = world_work(&s->w);
+        more = fixture_work(&s->w);
         while (rv_fakehost_deliver(s->host)) more = true;
         rv_fakehost_run(s->host);
         s->w.round++;
@@ -391,27 +391,27 @@ static void work(struct story *s) {
     }
 }
 
-static void peace(struct story *s) {
+static void peace(struct history *s) {
     on_note(s, " == the disturbances end");
-    s->w.http_trouble = s->trouble = 0;
+    s->w.http_failure_percent = s->failure_percent = 0;
     s->w.bad_config = s->w.no_gateway = false;
     s->w.ongoing = -1;
     for (size_t i = 0; i < s->w.tale_n; i++) s->w.tales[i].hangs = s->w.tales[i].dead = s->w.tales[i].empty = false;
     for (struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next)
         if (strcmp(o->resource, "rayclusters") == 0 && rv_path_bool(o->value, "spec.suspend", false))
-            world_patch(&s->w, o, false, "{'spec':{'suspend':false}}");
+            fixture_patch(&s->w, o, false, "{'spec':{'suspend':false}}");
     if (s->text >= 8) s->text = 1;
     apply(s);
 }
 
-static void settle(struct story *s) {
+static void settle(struct history *s) {
     int64_t waited = 0, quiet = 0;
     peace(s);
     while (quiet < QUIET_MS && waited < SETTLE_MS && s->faults.n == 0) {
         uint64_t writes = rv_fakehost_writes(s->host);
         work(s);
         if (writes != rv_fakehost_writes(s->host)) quiet = 0;
-        int64_t ms = story_next_moment(s->host, s->api);
+        int64_t ms = history_next_moment(s->host, s->api);
         rv_fakehost_advance(s->host, ms);
         rv_fakehost_run(s->host);
         waited += ms;
@@ -422,16 +422,16 @@ static void settle(struct story *s) {
 
 /* ---- how it must be then ----------------------------------------------------------------------------------------- */
 
-static void check_suspended(struct story *s) {
+static void check_suspended(struct history *s) {
     if (!is_condition(s, "Suspended", "True")) FAULT(s, "it is not Suspended");
     for (const struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next)
         if (strcmp(o->resource, "rayclusters") == 0 || strcmp(o->resource, "services") == 0)
             FAULT(s, "%s %s is left", o->resource, o->name);
 }
 
-static void check_address(struct story *s, struct rv_str name) {
+static void check_address(struct history *s, struct rv_str name) {
     struct rv_fake_object *o = stable(s),
-                          *shared = rv_fakeapi_get(s->api, "endpointslices", WORLD_SERVICE "-serve-svc-shared");
+                          *shared = rv_fakeapi_get(s->api, "endpointslices", FIXTURE_SERVICE "-serve-svc-shared");
     bool sliced = s->slices && s->strategy != 0 && s->strategy != NONE;
     if (o == NULL) {
         FAULT(s, "there is no stable Service");
@@ -441,13 +441,13 @@ static void check_address(struct story *s, struct rv_str name) {
     if (!sliced && !rv_str_eq(selected, name)) FAULT(s, "the stable Service selects " RV_STR_FMT, RV_STR_ARG(selected));
     if (sliced && selected.n != 0) FAULT(s, "the stable Service selects, though it is shared by slices");
     if (sliced != (shared != NULL)) FAULT(s, "a slice of ours is %s", shared != NULL ? "left" : "missing");
-    if (sliced && shared != NULL && rv_val_len(rv_val_get(shared->value, "endpoints")) != world_ready(&s->w, name))
+    if (sliced && shared != NULL && rv_val_len(rv_val_get(shared->value, "endpoints")) != fixture_ready(&s->w, name))
         FAULT(s, "our slice has not the active cluster's pods");
-    if (sliced && rv_fakeapi_get(s->api, "endpointslices", WORLD_SERVICE "-serve-svc-auto") != NULL)
+    if (sliced && rv_fakeapi_get(s->api, "endpointslices", FIXTURE_SERVICE "-serve-svc-auto") != NULL)
         FAULT(s, "the control plane's slice is left");
 }
 
-static void check_serve(struct story *s, struct rv_str name) {
+static void check_serve(struct history *s, struct rv_str name) {
     char text[64];
     const struct serve *v = serve_on(s, name);
     if (v == NULL || v->config == NULL) {
@@ -460,7 +460,7 @@ static void check_serve(struct story *s, struct rv_str name) {
     if (!given_up && strstr(v->config, text) == NULL) FAULT(s, "it runs another configuration: %s", v->config);
 }
 
-static void check(struct story *s) {
+static void check(struct history *s) {
     struct rv_str name = active(s);
     if (s->suspend) {
         check_suspended(s);
@@ -490,22 +490,23 @@ static void check(struct story *s) {
         FAULT(s, "it was not looked at since the last edit");
 }
 
-/* ---- stories ----------------------------------------------------------------------------------------------------- */
+/* ---- histories -----------------------------------------------------------------------------------------------------
+ */
 
-static bool chapter(struct story *s) {
+static bool chapter(struct history *s) {
     for (int i = 0; i < STEPS && s->faults.n == 0; i++) step(s);
     if (s->faults.n == 0) settle(s);
     if (s->faults.n == 0) check(s);
-    if (s->faults.n != 0) chronicle_report(&s->chronicle, s->seed, rv_buf_cstr(&s->faults), s->api, "rayservices");
+    if (s->faults.n != 0) event_log_report(&s->event_log, s->seed, rv_buf_cstr(&s->faults), s->api, "rayservices");
     return s->faults.n == 0;
 }
 
-static bool tell_story(uint64_t seed) {
-    struct story *s = rv_alloc(sizeof *s);
+static bool run_history(uint64_t seed) {
+    struct history *s = rv_alloc(sizeof *s);
     s->seed = seed;
     s->random.state = seed * 1000003;
     s->api = rv_fakeapi_new(INT64_C(1700000000000000000));
-    s->w = (struct world){.api = s->api, .random = &s->random, .workers = 1, .deploy_s = 3, .ongoing = -1};
+    s->w = (struct fixture){.api = s->api, .random = &s->random, .workers = 1, .deploy_s = 3, .ongoing = -1};
     s->strategy = (int)rv_test_random_below(&s->random, STRATEGIES);
     begin(s);
     s->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v3(),
@@ -521,13 +522,13 @@ static bool tell_story(uint64_t seed) {
     for (int i = 0; i < CHAPTERS && ok; i++) ok = chapter(s);
     rv_fakehost_free(s->host);
     rv_fakeapi_free(s->api);
-    world_free(&s->w);
+    fixture_free(&s->w);
     rv_buf_free(&s->faults);
     free(s);
     return ok;
 }
 
-static void stories(void) { CU_ASSERT_EQUAL(stories_tell(RUNS, tell_story), 0); }
+static void histories(void) { CU_ASSERT_EQUAL(histories_run(RUNS, run_history), 0); }
 
-static const struct suite_test tests[] = {{"stories", stories}};
+static const struct suite_test tests[] = {{"histories", histories}};
 SUITE_MAIN("rayservice: whatever happens", tests)

@@ -1,9 +1,9 @@
 /* test_states.c - RayServices that do not come up as they are: specs that are refused, suspensions, time-outs. */
-#include "scene.h"
+#include "scenario.h"
 #include "tests/unit/sdk/suite.h"
 
-static bool says(const struct scene *s, const char *type, const char *reason, const char *words) {
-    struct rv_val c = scene_condition(s, type);
+static bool says(const struct scenario *s, const char *type, const char *reason, const char *words) {
+    struct rv_val c = scenario_condition(s, type);
     rv_autofree char *message = rv_strdup(rv_path_str(c, "message"));
     bool same = rv_str_is(rv_path_str(c, "reason"), reason) && strstr(message, words) != NULL;
     if (!same) printf("\n    " RV_STR_FMT ": %s", RV_STR_ARG(rv_path_str(c, "reason")), message);
@@ -65,80 +65,83 @@ static void refused(void) {
         {NULL, NOTE("rayvisor.io/traffic", "pigeons"), NULL, "metadata.annotations[rayvisor.io/traffic] must be "},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {.strategy = rows[i].strategy, .notes = rows[i].notes, .more = rows[i].more, .workers = 1};
+        struct scenario s = {.strategy = rows[i].strategy, .notes = rows[i].notes, .more = rows[i].more, .workers = 1};
         const char *row = rows[i].words != NULL ? rows[i].words : "taken";
-        scene_begin(&s);
-        scene_settle(&s);
-        CHECK_ROW(scene_clusters(&s) == (rows[i].words == NULL ? 1 : 0), row);
+        scenario_begin(&s);
+        scenario_settle(&s);
+        CHECK_ROW(scenario_clusters(&s) == (rows[i].words == NULL ? 1 : 0), row);
         if (rows[i].words != NULL) CHECK_ROW(says(&s, "Ready", "ValidationFailed", rows[i].words), row);
-        scene_end(&s);
+        scenario_end(&s);
     }
 }
 
 /* What was refused is taken up when it is repaired. */
 static void repaired(void) {
-    struct scene s = {.strategy = "{'type':'OldCluster'}", .workers = 1};
-    scene_begin(&s);
-    scene_for(&s, 5);
-    CU_ASSERT_EQUAL(scene_clusters(&s), 0);
-    scene_patch(&s, "{'spec':{'upgradeStrategy':{'type':'NewCluster'}}}");
-    CU_ASSERT_TRUE(scene_until(&s, scene_settled));
-    scene_end(&s);
+    struct scenario s = {.strategy = "{'type':'OldCluster'}", .workers = 1};
+    scenario_begin(&s);
+    scenario_for(&s, 5);
+    CU_ASSERT_EQUAL(scenario_clusters(&s), 0);
+    scenario_patch(&s, "{'spec':{'upgradeStrategy':{'type':'NewCluster'}}}");
+    CU_ASSERT_TRUE(scenario_until(&s, scenario_settled));
+    scenario_end(&s);
 }
 
 /* ---- suspended --------------------------------------------------------------------------------------------------- */
 
-static bool suspended(struct scene *s) { return scene_is(s, "Suspended", "True"); }
+static bool suspended(struct scenario *s) { return scenario_is(s, "Suspended", "True"); }
 
 static void suspends_and_resumes(void) {
-    struct scene s = {.workers = 1};
-    scene_start(&s);
-    struct scene_name old = scene_name(scene_active(&s));
-    scene_patch(&s, "{'spec':{'suspend':true}}");
-    scene_settle(&s);
-    CU_ASSERT_FALSE(scene_is(&s, "Ready", "True"));
-    CU_ASSERT_TRUE(scene_until(&s, suspended));
+    struct scenario s = {.workers = 1};
+    scenario_start(&s);
+    struct scenario_name old = scenario_name(scenario_active(&s));
+    /* What there is nothing to say of is absent. */
+    CU_ASSERT_FALSE(rv_val_present(rv_val_get(scenario_status(&s), "retiredClusters")));
+    CU_ASSERT_FALSE(rv_val_present(rv_val_get(scenario_status(&s), "upgrade")));
+    scenario_patch(&s, "{'spec':{'suspend':true}}");
+    scenario_settle(&s);
+    CU_ASSERT_FALSE(scenario_is(&s, "Ready", "True"));
+    CU_ASSERT_TRUE(scenario_until(&s, suspended));
     CU_ASSERT_TRUE(says(&s, "Suspending", "SuspendComplete", "All owned resources have been deleted."));
     CU_ASSERT_TRUE(says(&s, "Ready", "SuspendComplete", "RayService is suspended."));
-    CU_ASSERT_TRUE(scene_clusters(&s) == 0 && scene_active(&s).n == 0);
+    CU_ASSERT_TRUE(scenario_clusters(&s) == 0 && scenario_active(&s).n == 0);
     for (const struct rv_fake_object *o = s.api->objects; o != NULL; o = o->next)
         CHECK_ROW(strcmp(o->resource, "services") != 0, o->name);
-    scene_for(&s, 60);
-    CU_ASSERT_TRUE(suspended(&s) && scene_clusters(&s) == 0);
-    scene_patch(&s, "{'spec':{'suspend':false}}");
-    scene_settle(&s);
+    scenario_for(&s, 60);
+    CU_ASSERT_TRUE(suspended(&s) && scenario_clusters(&s) == 0);
+    scenario_patch(&s, "{'spec':{'suspend':false}}");
+    scenario_settle(&s);
     CU_ASSERT_TRUE(says(&s, "Suspended", "RayServiceResumed", "RayService has resumed."));
-    CU_ASSERT_TRUE(scene_until(&s, scene_settled));
-    CU_ASSERT_FALSE(rv_str_is(scene_active(&s), old.text));
-    scene_end(&s);
+    CU_ASSERT_TRUE(scenario_until(&s, scenario_settled));
+    CU_ASSERT_FALSE(rv_str_is(scenario_active(&s), old.text));
+    scenario_end(&s);
 }
 
 /* ---- time-outs --------------------------------------------------------------------------------------------------- */
 
-static bool timed_out(struct scene *s) {
-    return rv_str_is(rv_path_str(scene_condition(s, "Ready"), "reason"), "InitializingTimeout");
+static bool timed_out(struct scenario *s) {
+    return rv_str_is(rv_path_str(scenario_condition(s, "Ready"), "reason"), "InitializingTimeout");
 }
 
 static void initializing_takes_too_long(void) {
-    struct scene s = {.notes = NOTE("ray.io/initializing-timeout", "60"), .workers = 1};
-    scene_begin(&s);
+    struct scenario s = {.notes = NOTE("ray.io/initializing-timeout", "60"), .workers = 1};
+    scenario_begin(&s);
     s.w.bad_config = true;
-    scene_for(&s, 58);
+    scenario_for(&s, 58);
     CU_ASSERT_FALSE(timed_out(&s));
-    CU_ASSERT_EQUAL(scene_clusters(&s), 1);
-    scene_for(&s, 4);
+    CU_ASSERT_EQUAL(scenario_clusters(&s), 1);
+    scenario_for(&s, 4);
     CU_ASSERT_TRUE(timed_out(&s));
     CU_ASSERT_TRUE(says(&s, "Ready", "InitializingTimeout", "within the configured timeout of 60s"));
-    CU_ASSERT_TRUE(scene_told(&s, "RayServiceInitializingTimeout") >= 1 && scene_active(&s).n == 0);
-    scene_end(&s);
+    CU_ASSERT_TRUE(scenario_told(&s, "RayServiceInitializingTimeout") >= 1 && scenario_active(&s).n == 0);
+    scenario_end(&s);
 }
 
 static void in_time(void) {
-    struct scene s = {.notes = NOTE("ray.io/initializing-timeout", "60"), .workers = 1, .deploy_s = 20};
-    scene_start(&s);
-    scene_for(&s, 120);
-    CU_ASSERT_TRUE(scene_settled(&s) && scene_told(&s, "RayServiceInitializingTimeout") == 0);
-    scene_end(&s);
+    struct scenario s = {.notes = NOTE("ray.io/initializing-timeout", "60"), .workers = 1, .deploy_s = 20};
+    scenario_start(&s);
+    scenario_for(&s, 120);
+    CU_ASSERT_TRUE(scenario_settled(&s) && scenario_told(&s, "RayServiceInitializingTimeout") == 0);
+    scenario_end(&s);
 }
 
 /* ---- its Services ------------------------------------------------------------------------------------------------ */
@@ -147,21 +150,21 @@ static void in_time(void) {
 static void labels_of_services(void) {
     static const struct {
         const char *service, *label, *want;
-    } rows[] = {{WORLD_SERVICE "-head-svc", "ray.io/originated-from-cr-name", WORLD_SERVICE},
-                {WORLD_SERVICE "-head-svc", "ray.io/originated-from-crd", "RayService"},
-                {WORLD_SERVICE "-head-svc", "ray.io/node-type", "head"},
-                {WORLD_SERVICE "-head-svc", "ray.io/identifier", WORLD_SERVICE "-head"},
-                {WORLD_SERVICE "-serve-svc", "ray.io/originated-from-cr-name", WORLD_SERVICE},
-                {WORLD_SERVICE "-serve-svc", "ray.io/originated-from-crd", "RayService"}};
-    struct scene s = {.workers = 1};
-    scene_start(&s);
+    } rows[] = {{FIXTURE_SERVICE "-head-svc", "ray.io/originated-from-cr-name", FIXTURE_SERVICE},
+                {FIXTURE_SERVICE "-head-svc", "ray.io/originated-from-crd", "RayService"},
+                {FIXTURE_SERVICE "-head-svc", "ray.io/node-type", "head"},
+                {FIXTURE_SERVICE "-head-svc", "ray.io/identifier", FIXTURE_SERVICE "-head"},
+                {FIXTURE_SERVICE "-serve-svc", "ray.io/originated-from-cr-name", FIXTURE_SERVICE},
+                {FIXTURE_SERVICE "-serve-svc", "ray.io/originated-from-crd", "RayService"}};
+    struct scenario s = {.workers = 1};
+    scenario_start(&s);
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         const struct rv_fake_object *o = rv_fakeapi_get(s.api, "services", rows[i].service);
         CU_ASSERT_PTR_NOT_NULL_FATAL(o);
         struct rv_str is = rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), rows[i].label));
         CHECK_ROW(rv_str_is(is, rows[i].want), rows[i].label);
     }
-    scene_end(&s);
+    scenario_end(&s);
 }
 
 static const struct suite_test tests[] = {{"refused", refused},

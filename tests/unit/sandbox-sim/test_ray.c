@@ -1,6 +1,6 @@
 /* test_ray.c - the simulated Ray: a submitter in the head pod, what keeps a head's state, and Serve's placement and
  * capacities. */
-#include "world.h"
+#include "fixture.h"
 
 #include "rayvisor/json.h"
 
@@ -13,7 +13,7 @@
     "'env':[{'name':'RAY_JOB_SUBMISSION_ID','value':'j1'}]}"
 #define OPTIONS "ray_run_ms=60,ray_deploy_ms=20,ray_build_ms=0,ray_stop_ms=0,ray_drain_ms=20"
 
-static int ask(struct world *w, const char *method, const char *port, const char *path, const char *json,
+static int ask(struct fixture *w, const char *method, const char *port, const char *path, const char *json,
                struct rv_buf *out) {
     struct sim_pending *pending = NULL;
     rv_autobuf struct rv_buf body = {0};
@@ -26,7 +26,7 @@ static int ask(struct world *w, const char *method, const char *port, const char
 }
 
 /* Until the dashboard's answer has this text. */
-static bool says(struct world *w, const char *path, const char *text) {
+static bool says(struct fixture *w, const char *path, const char *text) {
     rv_autobuf struct rv_buf out = {0};
     for (int64_t end = clock_monotonic() + (int64_t)20 * 1000000000; clock_monotonic() < end; loop_turn(w->loop, 5))
         if (ask(w, "GET", "8265", path, NULL, &out) == 200 && strstr(rv_buf_cstr(&out), text) != NULL) return true;
@@ -34,7 +34,7 @@ static bool says(struct world *w, const char *path, const char *text) {
     return false;
 }
 
-static bool ray_is_up(struct world *w) { return says(w, "/api/version", "2.60.0"); }
+static bool ray_is_up(struct fixture *w) { return says(w, "/api/version", "2.60.0"); }
 
 static void test_submitter_ends_with_its_job(void) {
     static const struct {
@@ -42,29 +42,30 @@ static void test_submitter_ends_with_its_job(void) {
     } rows[] = {{HEAD(RAY "," SUBMITTER("python x.py")), "0", "SUCCEEDED"},
                 {HEAD(RAY "," SUBMITTER("python fail.py")), "1", "FAILED"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world w;
-        world_open(&w, OPTIONS);
-        CU_ASSERT_TRUE(world_create(&w, "pods", rows[i].pod));
+        struct fixture w;
+        fixture_open(&w, OPTIONS);
+        CU_ASSERT_TRUE(fixture_create(&w, "pods", rows[i].pod));
         CU_ASSERT_TRUE(
-            world_until(&w, "pods", "h", "status.containerStatuses[1].state.terminated.exitCode", rows[i].code));
+            fixture_until(&w, "pods", "h", "status.containerStatuses[1].state.terminated.exitCode", rows[i].code));
         CU_ASSERT_TRUE(says(&w, "/api/jobs/j1", rows[i].status));
         /* The pod is not ready any more, and Ray answers. */
-        CU_ASSERT_STRING_EQUAL(world_text(&w, world_get(&w, "pods", "h"), "status.phase"), "Running");
-        CU_ASSERT_STRING_EQUAL(world_text(&w, world_get(&w, "pods", "h"), "status.containerStatuses[0].ready"), "true");
+        CU_ASSERT_STRING_EQUAL(fixture_text(&w, fixture_get(&w, "pods", "h"), "status.phase"), "Running");
+        CU_ASSERT_STRING_EQUAL(fixture_text(&w, fixture_get(&w, "pods", "h"), "status.containerStatuses[0].ready"),
+                               "true");
         CU_ASSERT_TRUE(ray_is_up(&w));
-        world_close(&w);
+        fixture_close(&w);
     }
 }
 
 static void test_unready_pod_answers(void) {
-    struct world w;
-    world_open(&w, OPTIONS);
-    CU_ASSERT_TRUE(world_create(&w, "pods", HEAD(RAY)));
+    struct fixture w;
+    fixture_open(&w, OPTIONS);
+    CU_ASSERT_TRUE(fixture_create(&w, "pods", HEAD(RAY)));
     CU_ASSERT_TRUE(ray_is_up(&w));
-    CU_ASSERT_EQUAL(world_control(&w, "POST", "pods/default/h/unready", NULL), 200);
-    CU_ASSERT_TRUE(world_until(&w, "pods", "h", "status.containerStatuses[0].ready", "false"));
+    CU_ASSERT_EQUAL(fixture_control(&w, "POST", "pods/default/h/unready", NULL), 200);
+    CU_ASSERT_TRUE(fixture_until(&w, "pods", "h", "status.containerStatuses[0].ready", "false"));
     CU_ASSERT_TRUE(ray_is_up(&w));
-    world_close(&w);
+    fixture_close(&w);
 }
 
 static const char *configs[] = {
@@ -75,10 +76,10 @@ static const char *configs[] = {
 
 /* Three replicas and room for two; with half of the capacity two are wanted. */
 static void test_room_and_capacity(void) {
-    struct world w;
+    struct fixture w;
     rv_autobuf struct rv_buf out = {0};
-    world_open(&w, OPTIONS);
-    CU_ASSERT_TRUE(world_create(&w, "pods", HEAD(RAY)));
+    fixture_open(&w, OPTIONS);
+    CU_ASSERT_TRUE(fixture_create(&w, "pods", HEAD(RAY)));
     CU_ASSERT_TRUE(ray_is_up(&w));
     CU_ASSERT_EQUAL(ask(&w, "GET", "8000", "/-/healthz", NULL, &out), 503);
     CU_ASSERT_EQUAL(ask(&w, "PUT", "8265", "/api/serve/applications/", configs[0], &out), 200);
@@ -91,7 +92,7 @@ static void test_room_and_capacity(void) {
     CU_ASSERT_EQUAL(ask(&w, "GET", "8000", "/-/healthz", NULL, &out), 200);
     CU_ASSERT_EQUAL(ask(&w, "PUT", "8265", "/api/serve/applications/", "{}", &out), 400);
     CU_ASSERT_PTR_NOT_NULL(strstr(rv_buf_cstr(&out), "Field required"));
-    world_close(&w);
+    fixture_close(&w);
 }
 
 static const struct {
@@ -104,16 +105,16 @@ static const struct {
 };
 
 static void test_rules(void) {
-    struct world w;
-    world_open(&w, OPTIONS);
+    struct fixture w;
+    fixture_open(&w, OPTIONS);
     for (size_t i = 0; i < RV_ARRAY_LEN(rules); i++)
-        CU_ASSERT_EQUAL(world_control(&w, "POST", "ray", rules[i].body), rules[i].status);
-    CU_ASSERT_EQUAL(world_control(&w, "DELETE", "ray/2", NULL), 200);
-    CU_ASSERT_EQUAL(world_control(&w, "DELETE", "ray/2", NULL), 404);
-    CU_ASSERT_EQUAL(world_control(&w, "GET", "ray/default/nobody", NULL), 404);
-    CU_ASSERT_EQUAL(world_control(&w, "POST", "request", "{'service':'x'}"), 400);
-    CU_ASSERT_EQUAL(world_control(&w, "POST", "request", "{'namespace':'default','service':'x'}"), 200);
-    world_close(&w);
+        CU_ASSERT_EQUAL(fixture_control(&w, "POST", "ray", rules[i].body), rules[i].status);
+    CU_ASSERT_EQUAL(fixture_control(&w, "DELETE", "ray/2", NULL), 200);
+    CU_ASSERT_EQUAL(fixture_control(&w, "DELETE", "ray/2", NULL), 404);
+    CU_ASSERT_EQUAL(fixture_control(&w, "GET", "ray/default/nobody", NULL), 404);
+    CU_ASSERT_EQUAL(fixture_control(&w, "POST", "request", "{'service':'x'}"), 400);
+    CU_ASSERT_EQUAL(fixture_control(&w, "POST", "request", "{'namespace':'default','service':'x'}"), 200);
+    fixture_close(&w);
 }
 
 static const struct suite_test tests[] = {{"submitter ends with its job", test_submitter_ends_with_its_job},

@@ -6,7 +6,7 @@
 #include "deploy/sandbox/storage_internal.h"
 #include "json.h"
 
-static inline struct sb_storage *world(void) {
+static inline struct sb_storage *fixture(void) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct sb_storage *s = sb_storage_new(NULL, &sb_kubernetes_rules);
     struct sb_object *made = NULL;

@@ -16,7 +16,7 @@ static const struct {
     const char *name, *plural;
     struct step steps[6];
     const char *part, *want; /* of the object at the end */
-} stories[] = {
+} histories[] = {
     {"creates", "configmaps", {{APPLY, "a", "{'data':{'x':'1'}}", NULL}}, "data", "{'x':'1'}"},
     {"what is dropped goes",
      "configmaps",
@@ -100,7 +100,7 @@ static int write_plain(struct sb_storage *s, const struct sb_resource *r, struct
     return sb_update(s, r, RV_STR("n"), RV_STR("o"), doc, a, &o, ret, st);
 }
 
-static void take_step(struct sb_storage *s, const struct sb_resource *r, const char *story, const struct step *p) {
+static void take_step(struct sb_storage *s, const struct sb_resource *r, const char *history, const struct step *p) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct sb_object *made = NULL;
     struct sb_status st = {0};
@@ -112,12 +112,12 @@ static void take_step(struct sb_storage *s, const struct sb_resource *r, const c
     int e = p->how == UPDATE ? write_plain(s, r, a, doc, p->manager, &made, &st)
                              : sb_apply(s, r, RV_STR("n"), RV_STR("o"), doc, a, &o, &made, &created, &st);
     if (p->refused == NULL) {
-        if (e != 0) fprintf(stderr, "%s: %s\n", story, st.message);
+        if (e != 0) fprintf(stderr, "%s: %s\n", history, st.message);
         CU_ASSERT_EQUAL(e, 0);
     } else {
         CU_ASSERT_EQUAL(st.http, 409);
         bool said = st.message != NULL && strstr(st.message, p->refused) != NULL;
-        if (!said) fprintf(stderr, "%s: %s\n", story, st.message != NULL ? st.message : "done");
+        if (!said) fprintf(stderr, "%s: %s\n", history, st.message != NULL ? st.message : "done");
         CU_ASSERT(said);
         CU_ASSERT(st.details != NULL && strstr(st.details, "FieldManagerConflict") != NULL);
     }
@@ -125,15 +125,16 @@ static void take_step(struct sb_storage *s, const struct sb_resource *r, const c
     sb_status_clear(&st);
 }
 
-static void test_stories(void) {
-    for (size_t i = 0; i < RV_ARRAY_LEN(stories); i++) {
+static void test_histories(void) {
+    for (size_t i = 0; i < RV_ARRAY_LEN(histories); i++) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
-        struct sb_storage *s = world();
-        const struct sb_resource *r = resource(s, stories[i].plural);
-        for (const struct step *p = stories[i].steps; p->how != END; p++) take_step(s, r, stories[i].name, p);
+        struct sb_storage *s = fixture();
+        const struct sb_resource *r = resource(s, histories[i].plural);
+        for (const struct step *p = histories[i].steps; p->how != END; p++) take_step(s, r, histories[i].name, p);
         struct sb_object *o = sb_get(s, r, RV_STR("n"), RV_STR("o"));
         CU_ASSERT_PTR_NOT_NULL_FATAL(o);
-        CU_ASSERT(same(a, stories[i].name, rv_node_path(rv_node_from(a, o->value), stories[i].part), stories[i].want));
+        CU_ASSERT(
+            same(a, histories[i].name, rv_node_path(rv_node_from(a, o->value), histories[i].part), histories[i].want));
         sb_storage_free(s);
     }
 }
@@ -141,7 +142,7 @@ static void test_stories(void) {
 /* The same again is no change: clients that apply in a loop must not make versions. */
 static void test_twice(void) {
     static const struct step again = {APPLY, "a", "{'data':{'x':'1'}}", NULL};
-    struct sb_storage *s = world();
+    struct sb_storage *s = fixture();
     const struct sb_resource *r = sb_resource_find(s, RV_STR(""), RV_STR("v1"), RV_STR("configmaps"));
     take_step(s, r, "once", &again);
     uint64_t version = sb_version(s);
@@ -151,6 +152,6 @@ static void test_twice(void) {
 }
 
 int main(void) {
-    static const CU_TestInfo tests[] = {{"stories", test_stories}, {"twice", test_twice}, CU_TEST_INFO_NULL};
+    static const CU_TestInfo tests[] = {{"histories", test_histories}, {"twice", test_twice}, CU_TEST_INFO_NULL};
     return run_suite("apply", tests);
 }

@@ -121,7 +121,7 @@ static const struct {
 
 static void test_changes(void) {
     for (size_t i = 0; i < RV_ARRAY_LEN(changes); i++) {
-        struct sb_storage *s = world();
+        struct sb_storage *s = fixture();
         struct sb_status st = {0};
         expect(changes[i].name, create(s, changes[i].plural, changes[i].born, &st), &st, NULL);
         if (changes[i].status != NULL)
@@ -184,7 +184,7 @@ static const struct {
 
 static void test_births(void) {
     for (size_t i = 0; i < RV_ARRAY_LEN(births); i++) {
-        struct sb_storage *s = world();
+        struct sb_storage *s = fixture();
         struct sb_status st = {0};
         expect(births[i].born, create(s, births[i].plural, births[i].born, &st), &st, births[i].refused);
         sb_storage_free(s);
@@ -193,7 +193,7 @@ static void test_births(void) {
 
 /* The scheduler says where a pod runs. */
 static void test_controllers(void) {
-    struct sb_storage *s = world();
+    struct sb_storage *s = fixture();
     struct sb_status st = {0};
     expect("pod", create(s, "pods", POD, &st), &st, NULL);
     expect("place", change(s, "pods", "o", "{'spec':{'nodeName':'x'}}", false, true, &st), &st, NULL);
@@ -213,7 +213,7 @@ static void test_born_without_status(void) {
         {"poddisruptionbudgets", "'spec':{}", NULL},
         {"namespaces", "'spec':{}", "{'phase':'Active'}"},
         {"nodes", "'spec':{}", "{'mark':'x','phase':'Failed'}"}};
-    struct sb_storage *s = world();
+    struct sb_storage *s = fixture();
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
         rv_autobuf struct rv_buf doc = {0};
@@ -258,7 +258,7 @@ static void test_nulls(void) {
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
         rv_autobuf struct rv_buf doc = {0};
-        struct sb_storage *s = world();
+        struct sb_storage *s = fixture();
         struct sb_status st = {0};
         expect("definition", create(s, "customresourcedefinitions", CRD("", "", FIELDS), &st), &st, NULL);
         rv_buf_addf(&doc, "{'spec':%s}", rows[i].spec);
@@ -276,7 +276,7 @@ static void test_nulls(void) {
 #define PLAIN "{'type':'object','properties':{'a':{'type':'string'}}}"
 
 static void test_definition_changes(void) {
-    struct sb_storage *s = world();
+    struct sb_storage *s = fixture();
     struct sb_status st = {0};
     const char *kind = "customresourcedefinitions", *name = "things.ray.test";
     expect("definition", create(s, kind, CRD("", "", PLAIN), &st), &st, NULL);
@@ -314,7 +314,7 @@ static void test_definition_changes(void) {
 
 /* What cannot be judged is refused, not passed over. */
 static void test_definition_with_unknown_rule(void) {
-    struct sb_storage *s = world();
+    struct sb_storage *s = fixture();
     struct sb_status st = {0};
     expect("a rule",
            create(s, "customresourcedefinitions",
@@ -334,7 +334,7 @@ static void note(void *arg, enum sb_event type, struct sb_object *o, struct sb_o
 
 /* Instances first, in the order of versions; whoever hears of the definition's end knows that nothing more comes. */
 static void test_definition_goes(void) {
-    struct sb_storage *s = world();
+    struct sb_storage *s = fixture();
     struct sb_status st = {0};
     rv_autobuf struct rv_buf live = {0}, history = {0};
     struct sb_object *last = NULL;

@@ -107,6 +107,9 @@ static void test_arenas(void) {
     struct rv_str s = rv_arena_str(a, (struct rv_str){"abcdef", 3});
     CU_ASSERT_TRUE(s.n == 3 && s.p[3] == 0);
     CU_ASSERT_TRUE(rv_str_is(rv_arena_fmt(a, "%s-%d", "x", 5), "x-5"));
+    struct rv_str full = rv_arena_fmt(a, "%016d", 1); /* as long as an allocation is rounded up to */
+    memset(rv_arena_alloc(a, 16), 'x', 16);
+    CU_ASSERT_TRUE(full.n == 16 && full.p[16] == 0);
     CU_ASSERT_PTR_NULL(rv_arena_free(NULL));
 }
 

@@ -133,7 +133,7 @@ static struct outcome run(const char *env, const char *args, const char *const *
     return o;
 }
 
-static void stories(void) {
+static void histories(void) {
     static const struct {
         const char *row, *answers[6];
         int status;
@@ -190,6 +190,19 @@ static void stories(void) {
     }
 }
 
+/* An answer may have 4 MiB. */
+static void the_largest_answer(void) {
+    enum { MOST = 4 << 20 };
+    static const char head[] = WHOLE("200", ""), json[] = "{\"status\":\"SUCCEEDED\"}";
+    rv_autobuf struct rv_buf b = {0};
+    rv_buf_adds(&b, head);
+    rv_buf_adds(&b, json);
+    while (b.n < sizeof head - 1 + MOST) rv_buf_addc(&b, ' ');
+    const char *const answers[] = {STATUS("RUNNING", ""), UPGRADED CLOSE, rv_buf_cstr(&b), NULL};
+    char asked[16384];
+    CU_ASSERT_EQUAL(run("", "-- x", answers, asked, sizeof asked).status, 0);
+}
+
 /* What is asked for, and with which token. */
 static void the_request(void) {
     static const char *const answers[] = {WHOLE("404", ""), WHOLE("200", "{}"), UPGRADED CLOSE, STATUS("SUCCEEDED", ""),
@@ -216,7 +229,10 @@ static void the_request(void) {
     CU_ASSERT_PTR_NOT_NULL(strstr(asked, "Sec-WebSocket-Version: 13\r\n"));
 }
 
-static const struct suite_test tests[] = {{"arguments", arguments}, {"stories", stories}, {"the request", the_request}};
+static const struct suite_test tests[] = {{"arguments", arguments},
+                                          {"histories", histories},
+                                          {"the largest answer", the_largest_answer},
+                                          {"the request", the_request}};
 
 int main(void) {
     snprintf(dir, sizeof dir, "/tmp/rv-submit-XXXXXX");

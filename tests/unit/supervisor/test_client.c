@@ -9,7 +9,7 @@
 #include "tests/support/stage.h"
 #include "tests/unit/sdk/suite.h"
 
-struct world {
+struct fixture {
     struct stage *stage;
     struct script_server *server;
 };
@@ -39,15 +39,15 @@ static void on_done(void *arg, const struct kube_response *r) {
     if (a->order != NULL) rv_buf_addc(a->order, (uint8_t)a->letter);
 }
 
-static struct world begin(void) {
-    struct world w = {.stage = stage_new("", "http://127.0.0.1:1")};
+static struct fixture begin(void) {
+    struct fixture w = {.stage = stage_new("", "http://127.0.0.1:1")};
     CU_ASSERT_PTR_NOT_NULL_FATAL(w.stage);
     w.server = script_new(w.stage->s.loop);
     CU_ASSERT_TRUE(stage_connect(w.stage, script_url(w.server)));
     return w;
 }
 
-static void end(struct world *w) {
+static void end(struct fixture *w) {
     CU_ASSERT_EQUAL(script_unexpected(w->server), 0);
     w->stage->s.client = kube_client_free(w->stage->s.client);
     script_free(w->server);
@@ -59,7 +59,7 @@ static const struct kube_request_opts get = {.method = "GET", .path = "/x"};
 static bool has_line(const struct script_request *r, const char *line) { return strstr(r->headers, line) != NULL; }
 
 static void requests(void) {
-    struct world w = begin();
+    struct fixture w = begin();
     struct loop *l = w.stage->s.loop;
     script_on(w.server, &(struct script_answer){.body = "{\"a\":1}"});
     script_on(w.server, &(struct script_answer){.status = 201, .times = 3});
@@ -153,7 +153,7 @@ static void failures(void) {
         {"too big", {.body = "0123456789012345678901234567890123456789"}, RV_E_TOO_BIG, 200, true, 0, "", ""},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world w = begin();
+        struct fixture w = begin();
         struct answer a = {0};
         script_on(w.server, &rows[i].answer);
         struct kube_request_opts o = get;
@@ -184,7 +184,7 @@ static void dead_connection(void) {
                 {"post, once", "POST", true, 1},
                 {"delete, once", "DELETE", true, 1}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world w = begin();
+        struct fixture w = begin();
         struct answer a = {0}, b = {0};
         script_on(w.server, &(struct script_answer){.when = "/x", .body = "{}"});
         script_on(w.server, &(struct script_answer){.when = "/y", .how = SCRIPT_HANGUP});
@@ -203,7 +203,7 @@ static void dead_connection(void) {
 }
 
 static void nobody_there(void) {
-    struct world w = begin();
+    struct fixture w = begin();
     struct answer a = {0};
     CU_ASSERT_TRUE(stage_connect(w.stage, "http://127.0.0.1:1"));
     kube_send(w.stage->s.client, &get, on_done, &a);
@@ -215,7 +215,7 @@ static void nobody_there(void) {
 
 /* A rejected token is read again from its file, once. */
 static void unauthorized(void) {
-    struct world w = begin();
+    struct fixture w = begin();
     struct supervisor *s = &w.stage->s;
     rv_autobuf struct rv_buf path = {0}, text = {0};
     rv_buf_addf(&path, "%s/token", w.stage->dir);
@@ -252,7 +252,7 @@ static void unauthorized(void) {
 /* Many requests meet a rejected token at once, of two clients with the same credentials: the plugin runs once, all wait
  * for it and go out again with what it gave. When it fails, they end with its reason and nothing is sent. */
 static void unauthorized_together(void) {
-    struct world w = begin();
+    struct fixture w = begin();
     struct supervisor *s = &w.stage->s;
     rv_autobuf struct rv_buf path = {0}, text = {0}, script = {0}, calls = {0};
     rv_buf_addf(&path, "%s/plugin", w.stage->dir);
@@ -322,7 +322,7 @@ static void proxies(void) {
     };
     static const char *const names[] = {"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "NONE"};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world w = begin();
+        struct fixture w = begin();
         struct supervisor *s = &w.stage->s;
         struct answer a = {0};
         rv_autobuf struct rv_buf text = {0};
@@ -352,7 +352,7 @@ static void proxies(void) {
 
 /* One connection: the others wait in order, urgent ones before them. */
 static void queue(void) {
-    struct world w = begin();
+    struct fixture w = begin();
     struct supervisor *s = &w.stage->s;
     s->client = kube_client_free(s->client);
     s->client = kube_client_new(s->loop, s->kube_config, &(struct kube_client_opts){.max_connections = 1}, NULL);
@@ -379,7 +379,7 @@ static void queue(void) {
 }
 
 static void cancel(void) {
-    struct world w = begin();
+    struct fixture w = begin();
     struct supervisor *s = &w.stage->s;
     s->client = kube_client_free(s->client);
     s->client = kube_client_new(s->loop, s->kube_config, &(struct kube_client_opts){.max_connections = 1}, NULL);
@@ -412,7 +412,7 @@ static void ask_again(void *arg, const struct kube_response *r) {
 
 /* At the end everything is answered, also what is asked from within an answer. */
 static void shutdown_answers(void) {
-    struct world w = begin();
+    struct fixture w = begin();
     struct supervisor *s = &w.stage->s;
     s->client = kube_client_free(s->client);
     s->client = kube_client_new(s->loop, s->kube_config, &(struct kube_client_opts){.max_connections = 1}, NULL);

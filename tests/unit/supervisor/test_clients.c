@@ -12,7 +12,7 @@
 
 enum { MAX = 8, OF_PEER = 6 };
 
-struct scene {
+struct scenario {
     struct loop *loop;
     struct clients *clients;
     struct sockaddr_in at;
@@ -27,17 +27,17 @@ static size_t whole(struct rv_str text) {
 }
 
 static bool more(void *arg, struct rv_buf *out) {
-    struct scene *s = arg;
+    struct scenario *s = arg;
     rv_buf_reserve(out, s->chunk);
     memset(out->p + out->n, 'x', s->chunk);
     out->n += s->chunk;
     return ++s->chunks < s->most;
 }
 
-static void gone(void *arg) { ((struct scene *)arg)->gone++; }
+static void gone(void *arg) { ((struct scenario *)arg)->gone++; }
 
 static void on_request(void *arg, struct client *c, struct rv_str line) {
-    struct scene *s = arg;
+    struct scenario *s = arg;
     s->asked++;
     if (rv_str_is(line, "stream\n")) {
         client_stream(c, RV_STR("begin "), &(struct client_source){more, gone, s});
@@ -50,12 +50,12 @@ static void on_request(void *arg, struct client *c, struct rv_str line) {
 }
 
 static void on_too_long(void *arg, struct client *c) {
-    ((struct scene *)arg)->too_long++;
+    ((struct scenario *)arg)->too_long++;
     client_answer(c, RV_STR("too long\n"));
 }
 
-static struct scene *begin(void) {
-    struct scene *s = rv_alloc(sizeof *s);
+static struct scenario *begin(void) {
+    struct scenario *s = rv_alloc(sizeof *s);
     socklen_t size = sizeof s->at;
     s->loop = loop_new(NULL);
     s->at = (struct sockaddr_in){.sin_family = AF_INET};
@@ -78,18 +78,18 @@ static struct scene *begin(void) {
     return s;
 }
 
-static void end(struct scene *s) {
+static void end(struct scenario *s) {
     clients_free(s->clients);
     loop_free(s->loop);
     free(s);
 }
 
-static void turn(struct scene *s, int n) {
+static void turn(struct scenario *s, int n) {
     while (n-- > 0) loop_turn(s->loop, 2);
 }
 
 /* A connection from 127.0.0.PEER. */
-static int dial(struct scene *s, unsigned peer) {
+static int dial(struct scenario *s, unsigned peer) {
     struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000000u + peer)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || bind(fd, (struct sockaddr *)&from, sizeof from) != 0 ||
@@ -101,7 +101,7 @@ static int dial(struct scene *s, unsigned peer) {
 static void say(int fd, const char *text) { (void)send(fd, text, strlen(text), MSG_NOSIGNAL); }
 
 /* Whether it ended within ms, and what came. */
-static bool ends(struct scene *s, int fd, int64_t ms, struct rv_buf *out) {
+static bool ends(struct scenario *s, int fd, int64_t ms, struct rv_buf *out) {
     int64_t until = clock_monotonic() + ms * 1000000;
     while (clock_monotonic() < until) {
         rv_buf_reserve(out, 65536);
@@ -113,7 +113,7 @@ static bool ends(struct scene *s, int fd, int64_t ms, struct rv_buf *out) {
     return false;
 }
 
-static bool is_answered(struct scene *s, unsigned peer, const char *line) {
+static bool is_answered(struct scenario *s, unsigned peer, const char *line) {
     rv_autobuf struct rv_buf out = {0};
     int fd = dial(s, peer);
     say(fd, line);
@@ -122,7 +122,7 @@ static bool is_answered(struct scene *s, unsigned peer, const char *line) {
     return ended && rv_str_is(rv_buf_str(&out), line);
 }
 
-static size_t open_now(const struct scene *s) {
+static size_t open_now(const struct scenario *s) {
     struct clients_stats st;
     clients_stats(s->clients, &st);
     return st.open;
@@ -130,7 +130,7 @@ static size_t open_now(const struct scene *s) {
 
 /* However many connect and say nothing, whoever asks is answered: the same peer, and all the more another one. */
 static void idle_ones_shut_out_nobody(void) {
-    struct scene *s = begin();
+    struct scenario *s = begin();
     int fds[200];
     for (size_t i = 0; i < RV_ARRAY_LEN(fds); i++) {
         fds[i] = dial(s, 2);
@@ -153,7 +153,7 @@ static void idle_ones_shut_out_nobody(void) {
 
 /* Half a request, a byte now and then, nothing: each has its time and no more. */
 static void slow_askers_are_cut_off(void) {
-    struct scene *s = begin();
+    struct scenario *s = begin();
     rv_autobuf struct rv_buf out = {0};
     int silent = dial(s, 1), half = dial(s, 2), drip = dial(s, 3);
     say(half, "hal");
@@ -172,7 +172,7 @@ static void slow_askers_are_cut_off(void) {
 }
 
 static void requests(void) {
-    struct scene *s = begin();
+    struct scenario *s = begin();
     rv_autobuf struct rv_buf out = {0};
     char big[1500];
     memset(big, 'a', sizeof big - 1);
@@ -211,7 +211,7 @@ static void requests(void) {
 /* An answer without end: a chunk is made when the last one has gone, whoever takes none stops its making and is cut
  * off, and whoever takes a little all the time is, too. */
 static void slow_readers(void) {
-    struct scene *s = begin();
+    struct scenario *s = begin();
     rv_autobuf struct rv_buf out = {0};
     s->chunk = 64 << 10;
     s->most = 20;
@@ -251,7 +251,7 @@ static void slow_readers(void) {
 
 /* Who is being worked for is not cut off for a newcomer of his own address; of a peer that has most places he is. */
 static void busy_ones(void) {
-    struct scene *s = begin();
+    struct scenario *s = begin();
     rv_autobuf struct rv_buf out = {0};
     int fds[OF_PEER];
     for (size_t i = 0; i < OF_PEER; i++) {

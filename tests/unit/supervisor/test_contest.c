@@ -8,17 +8,17 @@
 #define SECOND INT64_C(1000000000)
 #define WALL INT64_C(1790000000) /* 2026-09-21T14:13:20Z */
 
-struct scene {
+struct scenario {
     struct contest *c;
     struct rv_arena *a;
     int64_t now, generation;
     struct rv_action act;
-    struct contest_story story;
+    struct contest_finding finding;
     unsigned uids;
 };
 
-static struct scene *begin(uint32_t verb, const char *name, const char *body) {
-    struct scene *s = rv_alloc(sizeof *s);
+static struct scenario *begin(uint32_t verb, const char *name, const char *body) {
+    struct scenario *s = rv_alloc(sizeof *s);
     s->c = contest_new();
     s->a = rv_arena_new();
     s->now = 1000 * SECOND;
@@ -33,19 +33,19 @@ static struct scene *begin(uint32_t verb, const char *name, const char *body) {
     return s;
 }
 
-static void end(struct scene *s) {
+static void end(struct scenario *s) {
     contest_free(s->c);
     rv_arena_free(s->a);
     free(s);
 }
 
-static bool held(struct scene *s) { return contest_judge(s->c, &s->act, s->generation, s->now, &s->story); }
+static bool held(struct scenario *s) { return contest_judge(s->c, &s->act, s->generation, s->now, &s->finding); }
 
 #define NAMED "{\"metadata\":{\"name\":\"p\",\"ownerReferences\":[{\"controller\":true,\"uid\":\"%s\"}]}}"
 #define DRAWN "{\"metadata\":{\"generateName\":\"p-\",\"name\":\"p-abcde\"}}"
 
 /* Made, and gone after that time; false: it was held back. */
-static bool made_and_gone(struct scene *s, const char *name, int64_t lasts) {
+static bool made_and_gone(struct scenario *s, const char *name, int64_t lasts) {
     if (held(s)) return false;
     struct rv_str uid = rv_arena_fmt(s->a, "u%u", ++s->uids);
     struct rv_val o =
@@ -58,7 +58,7 @@ static bool made_and_gone(struct scene *s, const char *name, int64_t lasts) {
     return true;
 }
 
-static unsigned count_until_held(struct scene *s, const char *const *names, size_t n, int64_t lasts, int64_t pause) {
+static unsigned count_until_held(struct scenario *s, const char *const *names, size_t n, int64_t lasts, int64_t pause) {
     for (unsigned i = 0; i < 20; i++, s->now += pause)
         if (!made_and_gone(s, names[i % n], lasts)) return i;
     return 20;
@@ -78,7 +78,7 @@ static void what_counts(void) {
         {"rarely", "{\"metadata\":{\"name\":\"p\"}}", {"p"}, 1, SECOND, 61 * SECOND, 20},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene *s = begin(RV_VERB_CREATE, "p", rows[i].body);
+        struct scenario *s = begin(RV_VERB_CREATE, "p", rows[i].body);
         CHECK_ROW(count_until_held(s, rows[i].names, rows[i].n, rows[i].lasts, rows[i].pause) == rows[i].want,
                   rows[i].what);
         end(s);
@@ -87,7 +87,7 @@ static void what_counts(void) {
 
 /* A hundred pods that go at once are one time, and what we delete ourselves is none. */
 static void what_does_not(void) {
-    struct scene *s = begin(RV_VERB_CREATE, "p-abcde", DRAWN);
+    struct scenario *s = begin(RV_VERB_CREATE, "p-abcde", DRAWN);
     for (int i = 0; i < 100; i++) {
         struct rv_str name = rv_arena_fmt(s->a, "p-%05d", i);
         contest_made(s->c, &s->act,
@@ -107,7 +107,7 @@ static void what_does_not(void) {
         mine.name = i % 2 != 0 ? RV_STR("p-abcde") : RV_STR("");
         CU_ASSERT_FALSE(held(s));
         contest_made(s->c, &s->act, from_json(s->a, "{\"metadata\":{\"name\":\"p-abcde\",\"uid\":\"u\"}}"), 1, s->now);
-        struct contest_story none;
+        struct contest_finding none;
         CU_ASSERT_FALSE(contest_judge(s->c, &mine, 1, s->now, &none));
         s->now += SECOND;
         contest_gone(
@@ -121,15 +121,15 @@ static void what_does_not(void) {
 
 static void pauses(void) {
     static const int64_t want[] = {10, 20, 40, 80, 160, 320, 600, 600};
-    struct scene *s = begin(RV_VERB_CREATE, "p", "{\"metadata\":{\"name\":\"p\"}}");
+    struct scenario *s = begin(RV_VERB_CREATE, "p", "{\"metadata\":{\"name\":\"p\"}}");
     static const char *const names[] = {"p"};
     CU_ASSERT_EQUAL(count_until_held(s, names, 1, SECOND / 10, 1), 5);
     for (size_t i = 0; i < RV_ARRAY_LEN(want); i++) {
-        CU_ASSERT_EQUAL(s->story.first, i == 0);
-        CU_ASSERT_EQUAL(s->story.pause_ms, want[i] * 1000 + 1);
+        CU_ASSERT_EQUAL(s->finding.first, i == 0);
+        CU_ASSERT_EQUAL(s->finding.pause_ms, want[i] * 1000 + 1);
         s->now += want[i] * SECOND - 1000;
         CU_ASSERT_TRUE(held(s));
-        CU_ASSERT_FALSE(s->story.first);
+        CU_ASSERT_FALSE(s->finding.first);
         s->now += 1000;
         CU_ASSERT_TRUE(made_and_gone(s, "p", SECOND)); /* one try */
         CU_ASSERT_TRUE(held(s));
@@ -141,7 +141,7 @@ static void pauses(void) {
 
 /* Objects of another controller: those of a cluster that has been made anew. */
 static void another_owner(void) {
-    struct scene *s = begin(RV_VERB_CREATE, "p", "{}");
+    struct scenario *s = begin(RV_VERB_CREATE, "p", "{}");
     for (int i = 0; i < 20; i++) {
         struct rv_val v = from_json(s->a, rv_arena_fmt(s->a, NAMED, i % 2 != 0 ? "a" : "b").p);
         s->act.body = (struct rv_bytes){v.p, v.n};
@@ -171,17 +171,17 @@ static void deletions(void) {
         {"{\"kind\":\"Status\"}", false},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene *s = begin(RV_VERB_DELETE, "p-fghij", "null");
+        struct scenario *s = begin(RV_VERB_DELETE, "p-fghij", "null");
         struct rv_val o = rv_val_get(from_json(s->a, rv_arena_fmt(s->a, "{\"it\":%s}", rows[i].object).p), "it");
         unsigned n = 0;
         for (; n < 10 && !held(s); n++, s->now += 2 * SECOND)
             contest_deleted(s->c, &s->act, o, 1, s->now, WALL * SECOND);
         CHECK_ROW((n == 5) == rows[i].held, rows[i].object);
-        if (rows[i].held) CU_ASSERT_TRUE(rv_str_is(s->story.manager, "kuberay-operator"));
+        if (rows[i].held) CU_ASSERT_TRUE(rv_str_is(s->finding.manager, "kuberay-operator"));
         for (int k = 0; rows[i].held && k < 8; k++) { /* never held back for long */
             CU_ASSERT_TRUE(held(s));
-            CU_ASSERT_TRUE(s->story.pause_ms <= 60001);
-            s->now += s->story.pause_ms * 1000000;
+            CU_ASSERT_TRUE(s->finding.pause_ms <= 60001);
+            s->now += s->finding.pause_ms * 1000000;
             CU_ASSERT_FALSE(held(s));
             contest_deleted(s->c, &s->act, o, 1, s->now, WALL * SECOND);
         }

@@ -1,7 +1,7 @@
 /* test_documents.c - what the control socket tells of a plugin that runs, and of one that died. */
 #include <stdio.h>
 
-#include "plugin_world.h"
+#include "plugin_fixture.h"
 #include "supervisor/actions/executor.h"
 #include "supervisor/control/documents.h"
 
@@ -57,31 +57,31 @@ static void a_plugin_that_runs(void) {
                                       {"plugins[0].settingsRefused", ""},
                                       {"plugins[0].grants", "[\"v1/configmaps: create\"]"},
                                       {"plugins[1]", ""}};
-    struct plugin_world *w = plugin_world_new("");
+    struct plugin_fixture *w = plugin_fixture_new("");
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    world_ready(w);
-    world_send(w, (struct msg){.type = MSG_PONG, .ping = {.queued = 1, .waiting = 2, .in_flight = 4, .objects = 8}});
-    UNTIL(w, world_info(w).objects == 8 && world_info(w).memory > 0);
+    fixture_ready(w);
+    fixture_send(w, (struct msg){.type = MSG_PONG, .ping = {.queued = 1, .waiting = 2, .in_flight = 4, .objects = 8}});
+    UNTIL(w, fixture_info(w).objects == 8 && fixture_info(w).memory > 0);
     struct rv_val v = document(a, w->s, document_plugins);
     check(a, v, rows, RV_ARRAY_LEN(rows));
     int64_t uptime = rv_path_int(v, "plugins[0].uptimeSeconds", -1); /* a busy machine takes its time */
     CU_ASSERT_TRUE(uptime >= 0 && uptime <= 60);
     CU_ASSERT_FALSE(rv_val_present(rv_val_path(v, "plugins[0].settingsRefused")));
     CU_ASSERT_FALSE(rv_val_present(rv_val_path(v, "plugins[0].reason")));
-    plugin_world_free(w);
+    plugin_fixture_free(w);
 }
 
 static void settings_refused(void) {
-    struct plugin_world *w = plugin_world_new("");
+    struct plugin_fixture *w = plugin_fixture_new("");
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    world_ready(w);
-    plugin_reconfigure(w->p, plugin_world_edit(w, ", settings: {greeting: rude}"));
-    (void)world_receive(w, MSG_SETTINGS);
-    world_send(w, (struct msg){.type = MSG_ADOPTED, .text = {RV_E_CONFIG, RV_STR("greeting is rude")}});
-    UNTIL(w, world_info(w).settings_refused != NULL);
+    fixture_ready(w);
+    plugin_reconfigure(w->p, plugin_fixture_edit(w, ", settings: {greeting: rude}"));
+    (void)fixture_receive(w, MSG_SETTINGS);
+    fixture_send(w, (struct msg){.type = MSG_ADOPTED, .text = {RV_E_CONFIG, RV_STR("greeting is rude")}});
+    UNTIL(w, fixture_info(w).settings_refused != NULL);
     static const struct row rows[] = {{"plugins[0].settingsRefused", NULL}, {"plugins[0].settings.greeting", "hi"}};
     check(a, document(a, w->s, document_plugins), rows, RV_ARRAY_LEN(rows));
-    plugin_world_free(w);
+    plugin_fixture_free(w);
 }
 
 static void deaths_and_quarantine(void) {
@@ -105,16 +105,16 @@ static void deaths_and_quarantine(void) {
                                       {"plugins[0].quarantined[0].since", NULL},
                                       {"plugins[0].quarantined[0].reason", NULL},
                                       {"plugins[0].quarantined[1]", ""}};
-    struct plugin_world *w = plugin_world_new("");
+    struct plugin_fixture *w = plugin_fixture_new("");
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    world_ready(w);
-    world_die(w, PUPPET_FAILS, FLIGHT_RECONCILE, "a");
-    UNTIL(w, world_info(w).pid != 0);
-    world_connect(w);
-    world_greet(w);
-    world_die(w, SIGSEGV, FLIGHT_RECONCILE, "a");
+    fixture_ready(w);
+    fixture_die(w, PUPPET_FAILS, FLIGHT_RECONCILE, "a");
+    UNTIL(w, fixture_info(w).pid != 0);
+    fixture_connect(w);
+    fixture_greet(w);
+    fixture_die(w, SIGSEGV, FLIGHT_RECONCILE, "a");
     check(a, document(a, w->s, document_plugins), rows, RV_ARRAY_LEN(rows));
-    plugin_world_free(w);
+    plugin_fixture_free(w);
 }
 
 static void the_supervisor(void) {
@@ -139,16 +139,16 @@ static void the_supervisor(void) {
                                       {"actions.done", NULL},
                                       {"actions.failed", NULL},
                                       {"actions.denied", "1"}};
-    struct plugin_world *w = plugin_world_new("");
+    struct plugin_fixture *w = plugin_fixture_new("");
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    world_ready(w);
+    fixture_ready(w);
     UNTIL(w, script_count_of(w->server, "?watch") == 2);
     struct msg m = {.type = MSG_ACTION,
                     .action = {.id = 1,
                                .key = {RV_STR("ns"), RV_STR("a")},
                                .a = {.size = sizeof(struct rv_action), .verb = RV_VERB_TIMER, .delay_ms = 1}}};
-    world_send(w, m);
-    (void)world_receive(w, MSG_RESULT);
+    fixture_send(w, m);
+    (void)fixture_receive(w, MSG_RESULT);
     m.action.id = 2;
     m.action.a = (struct rv_action){.size = sizeof(struct rv_action),
                                     .verb = RV_VERB_DELETE,
@@ -156,11 +156,11 @@ static void the_supervisor(void) {
                                     .resource = RV_STR("secrets"),
                                     .ns = RV_STR("ns"),
                                     .name = RV_STR("a")};
-    world_send(w, m);
-    CU_ASSERT_EQUAL(world_receive(w, MSG_RESULT)->result.r.code, RV_E_DENIED);
+    fixture_send(w, m);
+    CU_ASSERT_EQUAL(fixture_receive(w, MSG_RESULT)->result.r.code, RV_E_DENIED);
     UNTIL(w, executor_idle(w->s->executor));
     check(a, document(a, w->s, document_status), rows, RV_ARRAY_LEN(rows));
-    plugin_world_free(w);
+    plugin_fixture_free(w);
 }
 
 static const struct suite_test tests[] = {{"a plugin that runs", a_plugin_that_runs},

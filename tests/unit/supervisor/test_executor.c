@@ -1,6 +1,6 @@
 /* The pipeline from a plugin's wish to its result: what is sent, what is sent again and what never, whose turn it is,
  * and that every action is answered exactly once. */
-#include "executor_world.h"
+#include "executor_fixture.h"
 #include "rayvisor/k8s.h"
 
 #include <stdio.h>
@@ -68,12 +68,12 @@ static void what_is_sent(void) {
          NULL},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world *w = world_new();
+        struct fixture *w = fixture_new();
         script_on(w->server, &(struct script_answer){.body = "{}"});
-        world_ask(w, &w->a, &rows[i].ask);
+        fixture_ask(w, &w->a, &rows[i].ask);
         CHECK_ROW(script_count(w->server) == 0, rows[i].line); /* in the loop's own turn */
-        CHECK_ROW(world_result(w, &w->a, 0)->code == 0, rows[i].line);
-        if (rows[i].ask.verb == RV_VERB_EVENT) world_sent(w, 1); /* nobody waits for an event */
+        CHECK_ROW(fixture_result(w, &w->a, 0)->code == 0, rows[i].line);
+        if (rows[i].ask.verb == RV_VERB_EVENT) fixture_sent(w, 1); /* nobody waits for an event */
         const struct script_request *r = script_last(w->server);
         CHECK_ROW(script_count(w->server) == 1 && strcmp(r->line, rows[i].line) == 0, rows[i].line);
         CHECK_ROW(rows[i].body == NULL || strcmp(r->body, rows[i].body) == 0, rows[i].line);
@@ -81,43 +81,43 @@ static void what_is_sent(void) {
         CHECK_ROW(rows[i].type != NULL ? strstr(r->headers, rows[i].type) != NULL
                                        : strstr(r->headers, "Content-Type") == NULL,
                   rows[i].line);
-        world_free(w);
+        fixture_free(w);
     }
 }
 
 /* The cache has the object before the plugin has the result. */
 static void read_your_writes(void) {
-    struct world *w = world_new();
+    struct fixture *w = fixture_new();
     script_on(w->server, &(struct script_answer){.status = 201, .body = POD("p-x7k2m", "5", "")});
-    world_ask(w, &w->a,
-              &(struct ask){.id = 1, .verb = RV_VERB_CREATE, .body = "{\"metadata\":{\"generateName\":\"p-\"}}"});
-    const struct seen_result *r = world_result(w, &w->a, 1);
+    fixture_ask(w, &w->a,
+                &(struct ask){.id = 1, .verb = RV_VERB_CREATE, .body = "{\"metadata\":{\"generateName\":\"p-\"}}"});
+    const struct seen_result *r = fixture_result(w, &w->a, 1);
     CU_ASSERT_TRUE(r->code == 0 && r->http == 201 && strcmp(r->name, "p-x7k2m") == 0 && strcmp(r->uid, "u1") == 0);
     CU_ASSERT_TRUE(strcmp(r->version, "5") == 0 && r->cached);
     script_on(w->server, &(struct script_answer){.body = POD("p-x7k2m", "6", "")});
-    world_ask(w, &w->a, &(struct ask){.id = 2, .verb = RV_VERB_GET, .name = "p-x7k2m"});
-    r = world_result(w, &w->a, 2);
+    fixture_ask(w, &w->a, &(struct ask){.id = 2, .verb = RV_VERB_GET, .name = "p-x7k2m"});
+    r = fixture_result(w, &w->a, 2);
     CU_ASSERT_TRUE(strcmp(r->body, POD("p-x7k2m", "6", "")) == 0 && r->cached);
     /* What a subresource other than status answers is no such object (a Scale has its name and version). */
     script_on(w->server, &(struct script_answer){.body = POD("p-x7k2m", "8", ",\"kind\":\"Scale\"")});
-    world_ask(
+    fixture_ask(
         w, &w->a,
         &(struct ask){.id = 5, .verb = RV_VERB_MERGE_PATCH, .name = "p-x7k2m", .subresource = "scale", .body = "{}"});
-    CU_ASSERT_TRUE(world_result(w, &w->a, 5)->code == 0 && !world_result(w, &w->a, 5)->cached);
+    CU_ASSERT_TRUE(fixture_result(w, &w->a, 5)->code == 0 && !fixture_result(w, &w->a, 5)->cached);
     script_on(w->server, &(struct script_answer){.body = POD("p-x7k2m", "8", "")});
-    world_ask(
+    fixture_ask(
         w, &w->a,
         &(struct ask){.id = 6, .verb = RV_VERB_MERGE_PATCH, .name = "p-x7k2m", .subresource = "status", .body = "{}"});
-    CU_ASSERT_TRUE(world_result(w, &w->a, 6)->cached);
+    CU_ASSERT_TRUE(fixture_result(w, &w->a, 6)->cached);
     /* Deleted: gone at once when the server says so, still there while it has a grace period. */
     script_on(w->server, &(struct script_answer){.body = POD("p-x7k2m", "9", ",\"deletionTimestamp\":\"x\"")});
-    world_ask(w, &w->a, &(struct ask){.id = 3, .verb = RV_VERB_DELETE, .name = "p-x7k2m", .uid = "u1"});
-    CU_ASSERT_TRUE(world_result(w, &w->a, 3)->cached);
+    fixture_ask(w, &w->a, &(struct ask){.id = 3, .verb = RV_VERB_DELETE, .name = "p-x7k2m", .uid = "u1"});
+    CU_ASSERT_TRUE(fixture_result(w, &w->a, 3)->cached);
     script_on(w->server, &(struct script_answer){.body = "{\"kind\":\"Status\",\"status\":\"Success\"}"});
-    world_ask(w, &w->a, &(struct ask){.id = 4, .verb = RV_VERB_DELETE, .name = "p-x7k2m", .uid = "u1"});
-    CU_ASSERT_EQUAL(world_result(w, &w->a, 4)->code, 0);
+    fixture_ask(w, &w->a, &(struct ask){.id = 4, .verb = RV_VERB_DELETE, .name = "p-x7k2m", .uid = "u1"});
+    CU_ASSERT_EQUAL(fixture_result(w, &w->a, 4)->code, 0);
     CU_ASSERT_PTR_NULL(store_find(w->pods, RV_STR("n"), RV_STR("p-x7k2m")));
-    world_free(w);
+    fixture_free(w);
 }
 
 /* What the first answer leads to; a second try succeeds. sent: how many requests there were in the end. */
@@ -184,16 +184,16 @@ static void tries(void) {
     };
     for (size_t k = 0; k < 2 * RV_ARRAY_LEN(rows); k++) {
         size_t i = k / 2, before = k % 2; /* on a new connection, and on one that was used before */
-        struct world *w = world_new();
+        struct fixture *w = fixture_new();
         if (before != 0) {
             script_on(w->server, &(struct script_answer){.status = 404});
-            world_ask(w, &w->a, &(struct ask){.id = 1, .verb = RV_VERB_GET, .name = "warm"});
-            CHECK_ROW(world_result(w, &w->a, 1)->code == RV_E_NOT_FOUND, rows[i].row);
+            fixture_ask(w, &w->a, &(struct ask){.id = 1, .verb = RV_VERB_GET, .name = "warm"});
+            CHECK_ROW(fixture_result(w, &w->a, 1)->code == RV_E_NOT_FOUND, rows[i].row);
         }
         script_on(w->server, rows[i].first);
         if (rows[i].sent > 1) script_on(w->server, &(struct script_answer){.body = POD("p", "9", "")});
-        world_ask(w, &w->a, rows[i].ask);
-        const struct seen_result *r = world_result(w, &w->a, 0);
+        fixture_ask(w, &w->a, rows[i].ask);
+        const struct seen_result *r = fixture_result(w, &w->a, 0);
         CHECK_ROW(r->code == rows[i].code && script_count(w->server) == before + rows[i].sent, rows[i].row);
         if (r->code != rows[i].code) printf("\n    %s after %zu", rv_error_name(r->code), script_count(w->server));
         CHECK_ROW(rows[i].first->body == NULL || r->code == 0 || r->code == RV_E_UNKNOWN ||
@@ -206,7 +206,7 @@ static void tries(void) {
         CHECK_ROW(w->pauses == st.retries, rows[i].row);
         int64_t least = rows[i].first == &soon ? 1000 : 100, most = rows[i].first == &soon ? 1000 : 200;
         CHECK_ROW(w->pauses == 0 || (w->pause >= least && w->pause <= most), rows[i].row);
-        world_free(w);
+        fixture_free(w);
     }
 }
 
@@ -254,7 +254,7 @@ static void conflicts(void) {
         {"without a condition", {.verb = RV_VERB_APPLY, .body = "{}"}, true, {.status = 0}, ""},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world *w = world_new();
+        struct fixture *w = fixture_new();
         rv_autoarena struct rv_arena *arena = rv_arena_new();
         rv_autobuf struct rv_buf told = {0};
         store_put(w->pods, from_json(arena, POD("p", "5", "")));
@@ -267,26 +267,26 @@ static void conflicts(void) {
         a.id = 1;
         a.name = "p";
         CHECK_ROW(told.n == 0, rows[i].row);
-        world_ask(w, &w->a, &a);
-        const struct seen_result *r = world_result(w, &w->a, 1);
+        fixture_ask(w, &w->a, &a);
+        const struct seen_result *r = fixture_result(w, &w->a, 1);
         CHECK_ROW(r->code == RV_E_CONFLICT && r->http == 409 && strcmp(r->message, "told") == 0, rows[i].row);
         CHECK_ROW(strcmp(r->reason, "Conflict") == 0 && script_count(w->server) == (reads ? 2 : 1), rows[i].row);
         CHECK_ROW(!reads || strcmp(script_last(w->server)->line, "GET " PODS "/p") == 0, rows[i].row);
         CHECK_ROW(rv_str_is(rv_buf_str(&told), rows[i].told), rows[i].row); /* before the result */
         store_unlisten(l);
-        world_free(w);
+        fixture_free(w);
     }
 }
 
 static void gives_up(void) {
-    struct world *w = world_new();
+    struct fixture *w = fixture_new();
     script_on(w->server,
               &(struct script_answer){.status = 503, .body = STATUS("503", "ServiceUnavailable"), .times = 5});
-    world_ask(w, &w->a, &(struct ask){.verb = RV_VERB_APPLY, .name = "p", .body = "{}"});
-    const struct seen_result *r = world_result(w, &w->a, 0);
+    fixture_ask(w, &w->a, &(struct ask){.verb = RV_VERB_APPLY, .name = "p", .body = "{}"});
+    const struct seen_result *r = fixture_result(w, &w->a, 0);
     CU_ASSERT_TRUE(r->code == RV_E_UNAVAILABLE && r->http == 503 && strcmp(r->message, "told") == 0);
     CU_ASSERT_EQUAL(script_count(w->server), 5);
-    world_free(w);
+    fixture_free(w);
 }
 
 /* A create that finds its name taken looks who it is. */
@@ -307,73 +307,74 @@ static void already_there(void) {
         {"may not look", mine, {.status = 403}, RV_E_FORBIDDEN},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world *w = world_new();
+        struct fixture *w = fixture_new();
         script_on(w->server,
                   &(struct script_answer){.when = "POST", .status = 409, .body = STATUS("409", "AlreadyExists")});
         struct script_answer found = rows[i].found;
         found.when = "GET " PODS "/p";
         script_on(w->server, &found);
-        world_ask(w, &w->a, &(struct ask){.verb = RV_VERB_CREATE, .name = "p", .body = rows[i].body});
-        const struct seen_result *r = world_result(w, &w->a, 0);
+        fixture_ask(w, &w->a, &(struct ask){.verb = RV_VERB_CREATE, .name = "p", .body = rows[i].body});
+        const struct seen_result *r = fixture_result(w, &w->a, 0);
         CHECK_ROW(r->code == rows[i].code && script_count(w->server) == 2, rows[i].row);
         CHECK_ROW(r->code != 0 || (r->cached && strcmp(r->uid, "u1") == 0), rows[i].row);
-        world_free(w);
+        fixture_free(w);
     }
-    struct world *w = world_new(); /* a generated name that collides is the server's affair */
+    struct fixture *w = fixture_new(); /* a generated name that collides is the server's affair */
     script_on(w->server, &(struct script_answer){.status = 409, .body = STATUS("409", "AlreadyExists")});
-    world_ask(w, &w->a, &(struct ask){.verb = RV_VERB_CREATE, .body = "{}"});
-    CU_ASSERT_EQUAL(world_result(w, &w->a, 0)->code, RV_E_EXISTS);
-    world_free(w);
+    fixture_ask(w, &w->a, &(struct ask){.verb = RV_VERB_CREATE, .body = "{}"});
+    CU_ASSERT_EQUAL(fixture_result(w, &w->a, 0)->code, RV_E_EXISTS);
+    fixture_free(w);
 }
 
 /* The answer to the first create is lost; the second finds what the first made. */
 static void lost_but_made(void) {
-    struct world *w = world_new();
+    struct fixture *w = fixture_new();
     script_on(w->server, &(struct script_answer){.when = "POST", .how = SCRIPT_HANGUP});
     script_on(w->server,
               &(struct script_answer){.when = "POST", .status = 409, .body = STATUS("409", "AlreadyExists")});
     script_on(w->server, &(struct script_answer){.when = "GET", .body = POD("p", "5", OWNED("me"))});
-    world_ask(w, &w->a,
-              &(struct ask){.verb = RV_VERB_CREATE,
-                            .name = "p",
-                            .body = "{\"metadata\":{\"ownerReferences\":[{\"uid\":\"me\",\"controller\":true}]}}"});
-    CU_ASSERT_TRUE(world_result(w, &w->a, 0)->code == 0 && script_count(w->server) == 3);
-    world_free(w);
+    fixture_ask(w, &w->a,
+                &(struct ask){.verb = RV_VERB_CREATE,
+                              .name = "p",
+                              .body = "{\"metadata\":{\"ownerReferences\":[{\"uid\":\"me\",\"controller\":true}]}}"});
+    CU_ASSERT_TRUE(fixture_result(w, &w->a, 0)->code == 0 && script_count(w->server) == 3);
+    fixture_free(w);
 }
 
 static const char *const names[] = {"p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9"};
 
 /* With one place in flight the order of requests is the order of turns. */
 static void turns(void) {
-    struct world *w = world_new();
+    struct fixture *w = fixture_new();
     w->stage->s.config->max_in_flight = 1;
     executor_free(w->executor);
     w->executor = executor_new(&w->stage->s);
     script_on(w->server, &(struct script_answer){.body = "{}", .times = 9});
     for (uint64_t i = 0; i < 6; i++)
-        world_ask(w, &w->a,
-                  &(struct ask){.id = i, .verb = RV_VERB_GET, .name = names[i], .key = i < 4 ? "big" : "small"});
-    for (uint64_t i = 6; i < 9; i++) world_ask(w, &w->b, &(struct ask){.id = i, .verb = RV_VERB_GET, .name = names[i]});
+        fixture_ask(w, &w->a,
+                    &(struct ask){.id = i, .verb = RV_VERB_GET, .name = names[i], .key = i < 4 ? "big" : "small"});
+    for (uint64_t i = 6; i < 9; i++)
+        fixture_ask(w, &w->b, &(struct ask){.id = i, .verb = RV_VERB_GET, .name = names[i]});
     SCRIPT_UNTIL(w->stage->s.loop, w->a.result_n + w->b.result_n == 9);
     rv_autobuf struct rv_buf order = {0};
     for (size_t i = 0; i < 9; i++) rv_buf_adds(&order, strrchr(script_at(w->server, i)->line, 'p') + 1);
     CU_ASSERT_STRING_EQUAL(rv_buf_cstr(&order), "064718523"); /* a's two keys in turn, b in between */
-    world_free(w);
+    fixture_free(w);
 }
 
 /* Many may be on the way, but only one for an object. */
 static void in_flight(void) {
-    struct world *w = world_new();
+    struct fixture *w = fixture_new();
     struct executor_stats st;
     w->stage->s.config->max_in_flight = 3;
     executor_free(w->executor);
     w->executor = executor_new(&w->stage->s);
     script_on(w->server, &(struct script_answer){.how = SCRIPT_STREAM, .body = "{}", .times = 3});
     script_on(w->server, &(struct script_answer){.body = "{}", .times = 3});
-    world_ask(w, &w->a, &(struct ask){.id = 0, .verb = RV_VERB_MERGE_PATCH, .name = "same", .body = "{}"});
-    world_ask(w, &w->b, &(struct ask){.id = 1, .verb = RV_VERB_MERGE_PATCH, .name = "same", .body = "{}"});
+    fixture_ask(w, &w->a, &(struct ask){.id = 0, .verb = RV_VERB_MERGE_PATCH, .name = "same", .body = "{}"});
+    fixture_ask(w, &w->b, &(struct ask){.id = 1, .verb = RV_VERB_MERGE_PATCH, .name = "same", .body = "{}"});
     for (uint64_t i = 2; i < 6; i++)
-        world_ask(w, &w->a, &(struct ask){.id = i, .verb = RV_VERB_GET, .name = names[i], .key = names[i]});
+        fixture_ask(w, &w->a, &(struct ask){.id = i, .verb = RV_VERB_GET, .name = names[i], .key = names[i]});
     SCRIPT_UNTIL(w->stage->s.loop, script_count(w->server) == 3);
     for (int i = 0; i < 20; i++) loop_turn(w->stage->s.loop, 1);
     executor_stats(w->executor, &st);
@@ -382,12 +383,12 @@ static void in_flight(void) {
     for (int i = 0; i < 3; i++) script_end(w->server);
     SCRIPT_UNTIL(w->stage->s.loop, w->a.result_n == 5 && w->b.result_n == 1);
     CU_ASSERT_TRUE(executor_idle(w->executor) && script_count_of(w->server, "same") == 2);
-    world_free(w);
+    fixture_free(w);
 }
 
 /* What holds no place in flight: timers and requests to Ray. */
 static void besides(void) {
-    struct world *w = world_new();
+    struct fixture *w = fixture_new();
     struct script_server *ray = script_new(w->stage->s.loop);
     rv_autobuf struct rv_buf url = {0}, api = {0};
     rv_buf_addf(&url, "%s/api/jobs/", script_url(ray));
@@ -398,41 +399,41 @@ static void besides(void) {
     script_on(w->server, &(struct script_answer){.how = SCRIPT_SILENT});
     script_on(ray, &(struct script_answer){.body = "{\"jobs\":[1]}"});
     script_on(ray, &(struct script_answer){.how = SCRIPT_HANGUP});
-    world_ask(w, &w->a, &(struct ask){.id = 0, .verb = RV_VERB_GET, .name = "p"});
+    fixture_ask(w, &w->a, &(struct ask){.id = 0, .verb = RV_VERB_GET, .name = "p"});
     SCRIPT_UNTIL(w->stage->s.loop, script_count(w->server) == 1);
-    world_ask(w, &w->a, &(struct ask){.id = 1, .verb = RV_VERB_TIMER});
-    world_ask(w, &w->a, &(struct ask){.id = 2, .verb = RV_VERB_HTTP, .url = rv_buf_cstr(&url)});
-    CU_ASSERT_EQUAL(world_result(w, &w->a, 1)->code, 0);
-    const struct seen_result *r = world_result(w, &w->a, 2);
+    fixture_ask(w, &w->a, &(struct ask){.id = 1, .verb = RV_VERB_TIMER});
+    fixture_ask(w, &w->a, &(struct ask){.id = 2, .verb = RV_VERB_HTTP, .url = rv_buf_cstr(&url)});
+    CU_ASSERT_EQUAL(fixture_result(w, &w->a, 1)->code, 0);
+    const struct seen_result *r = fixture_result(w, &w->a, 2);
     CU_ASSERT_TRUE(r->code == 0 && r->http == 200 && strcmp(r->body, "{\"jobs\":[1]}") == 0);
-    world_ask(w, &w->a, &(struct ask){.id = 3, .verb = RV_VERB_HTTP, .url = rv_buf_cstr(&url), .method = "POST"});
-    CU_ASSERT_TRUE(world_result(w, &w->a, 3)->code == RV_E_UNAVAILABLE && script_count(ray) == 2); /* never again */
-    world_ask(w, &w->a, &(struct ask){.id = 4, .verb = RV_VERB_HTTP, .url = rv_buf_cstr(&api)});
-    CU_ASSERT_TRUE(world_result(w, &w->a, 4)->code == RV_E_DENIED && script_count(w->server) == 1);
+    fixture_ask(w, &w->a, &(struct ask){.id = 3, .verb = RV_VERB_HTTP, .url = rv_buf_cstr(&url), .method = "POST"});
+    CU_ASSERT_TRUE(fixture_result(w, &w->a, 3)->code == RV_E_UNAVAILABLE && script_count(ray) == 2); /* never again */
+    fixture_ask(w, &w->a, &(struct ask){.id = 4, .verb = RV_VERB_HTTP, .url = rv_buf_cstr(&api)});
+    CU_ASSERT_TRUE(fixture_result(w, &w->a, 4)->code == RV_E_DENIED && script_count(w->server) == 1);
     executor_free(w->executor); /* before the server that it talks to */
     w->executor = executor_new(&w->stage->s);
     CU_ASSERT_EQUAL(w->a.results[0].code, RV_E_SHUTDOWN);
     CU_ASSERT_EQUAL(script_unexpected(ray), 0);
     script_free(ray);
-    world_free(w);
+    fixture_free(w);
 }
 
 /* A Secret is read for a Service of its own namespace only; the plugin never learns its value. */
 static void credentials(void) {
-    struct world *w = world_new();
+    struct fixture *w = fixture_new();
     w->stage->s.config->proxy_http = true;
     struct ask a = {.id = 0, .verb = RV_VERB_HTTP, .url = "http://ray.n.svc:8265/x", .secret = "n/token"};
     script_on(w->server, &(struct script_answer){.when = "GET /api/v1/namespaces/n/secrets/token",
                                                  .body = "{\"data\":{\"auth_token\":\"czNjcjN0\"}}"});
     script_on(w->server, &(struct script_answer){.when = "services/ray:8265/proxy/x", .body = "{\"ok\":1}"});
-    world_ask(w, &w->a, &a);
-    CU_ASSERT_TRUE(world_result(w, &w->a, 0)->code == 0 && strcmp(w->a.results[0].body, "{\"ok\":1}") == 0);
+    fixture_ask(w, &w->a, &a);
+    CU_ASSERT_TRUE(fixture_result(w, &w->a, 0)->code == 0 && strcmp(w->a.results[0].body, "{\"ok\":1}") == 0);
     CU_ASSERT_PTR_NOT_NULL(strstr(script_last(w->server)->headers, "x-ray-authorization: Bearer s3cr3t\r\n"));
     script_on(w->server, &(struct script_answer){.when = "POST /apis/events", .body = "{}", .times = 2});
     a = (struct ask){.id = 1, .verb = RV_VERB_HTTP, .url = "http://ray.other.svc:8265/x", .secret = "n/token"};
-    world_ask(w, &w->a, &a);
+    fixture_ask(w, &w->a, &a);
     a = (struct ask){.id = 2, .verb = RV_VERB_HTTP, .url = "http://127.0.0.1:1/x", .secret = "n/token"};
-    world_ask(w, &w->a, &a);
+    fixture_ask(w, &w->a, &a);
     CU_ASSERT_TRUE(w->a.results[1].code == RV_E_DENIED && w->a.results[2].code == RV_E_DENIED); /* at once */
     CU_ASSERT_PTR_NOT_NULL(strstr(w->a.results[1].message, "may not send Secret n/token"));
     SCRIPT_UNTIL(w->stage->s.loop, executor_idle(w->executor));
@@ -440,20 +441,20 @@ static void credentials(void) {
     script_on(w->server,
               &(struct script_answer){.when = "secrets/token", .body = "{\"data\":{\"other\":\"czNjcjN0\"}}"});
     a = (struct ask){.id = 3, .verb = RV_VERB_HTTP, .url = "http://ray.n.svc:8265/x", .secret = "n/token"};
-    world_ask(w, &w->a, &a);
-    CU_ASSERT_EQUAL(world_result(w, &w->a, 3)->code, RV_E_CREDENTIAL); /* and not that of an endpoint */
+    fixture_ask(w, &w->a, &a);
+    CU_ASSERT_EQUAL(fixture_result(w, &w->a, 3)->code, RV_E_CREDENTIAL); /* and not that of an endpoint */
     CU_ASSERT_PTR_NOT_NULL(strstr(w->a.results[3].message, "of Secret n/token cannot be used"));
     script_on(w->server, &(struct script_answer){.when = "secrets/token", .status = 404});
     a = (struct ask){.id = 4, .verb = RV_VERB_HTTP, .url = "http://ray.n.svc:8265/x", .secret = "n/token"};
-    world_ask(w, &w->a, &a);
-    CU_ASSERT_EQUAL(world_result(w, &w->a, 4)->code, RV_E_CREDENTIAL);
+    fixture_ask(w, &w->a, &a);
+    CU_ASSERT_EQUAL(fixture_result(w, &w->a, 4)->code, RV_E_CREDENTIAL);
     CU_ASSERT_EQUAL(script_count_of(w->server, "proxy"), 1);
-    world_free(w);
+    fixture_free(w);
 }
 
 /* Halved by each 429, raised by each success. */
 static void throttle(void) {
-    struct world *w = world_new();
+    struct fixture *w = fixture_new();
     struct executor_stats st;
     w->stage->s.config->max_in_flight = 4;
     executor_free(w->executor);
@@ -461,10 +462,10 @@ static void throttle(void) {
     script_on(w->server, &(struct script_answer){.status = 429, .headers = "Retry-After: 1\r\n"});
     script_on(w->server, &(struct script_answer){.how = SCRIPT_STREAM, .body = "{}", .times = 2});
     script_on(w->server, &(struct script_answer){.body = "{}", .times = 4});
-    world_ask(w, &w->a, &(struct ask){.id = 0, .verb = RV_VERB_GET, .name = names[0]});
+    fixture_ask(w, &w->a, &(struct ask){.id = 0, .verb = RV_VERB_GET, .name = names[0]});
     SCRIPT_UNTIL(w->stage->s.loop, (executor_stats(w->executor, &st), st.retries == 1));
     for (uint64_t i = 1; i < 6; i++)
-        world_ask(w, &w->a, &(struct ask){.id = i, .verb = RV_VERB_GET, .name = names[i], .key = names[i]});
+        fixture_ask(w, &w->a, &(struct ask){.id = i, .verb = RV_VERB_GET, .name = names[i], .key = names[i]});
     SCRIPT_UNTIL(w->stage->s.loop, script_count(w->server) == 2);
     executor_stats(w->executor, &st);
     CU_ASSERT_TRUE(st.in_flight == 2 && st.queued == 4); /* one of them waits for its second try */
@@ -472,15 +473,15 @@ static void throttle(void) {
     SCRIPT_UNTIL(w->stage->s.loop, w->a.result_n == 1 && script_streaming(w->server));
     script_end(w->server);
     SCRIPT_UNTIL(w->stage->s.loop, w->a.result_n == 6);
-    world_free(w);
+    fixture_free(w);
 }
 
 static void refused(void) {
-    struct world *w = world_new();
+    struct fixture *w = fixture_new();
     w->a.config.max_in_flight = 2;
     script_on(w->server, &(struct script_answer){.when = "POST /apis/events", .body = "{}"});
     for (uint64_t i = 0; i < 2; i++)
-        world_ask(w, &w->a, &(struct ask){.id = i, .verb = RV_VERB_DELETE, .resource = "secrets", .name = "s"});
+        fixture_ask(w, &w->a, &(struct ask){.id = i, .verb = RV_VERB_DELETE, .resource = "secrets", .name = "s"});
     CU_ASSERT_TRUE(w->a.results[0].code == RV_E_DENIED && w->a.results[1].code == RV_E_DENIED); /* at once */
     CU_ASSERT_PTR_NOT_NULL(strstr(w->a.results[0].message, "may not delete secrets (v1) in namespace n"));
     SCRIPT_UNTIL(w->stage->s.loop, executor_idle(w->executor));
@@ -488,34 +489,35 @@ static void refused(void) {
     CU_ASSERT_PTR_NOT_NULL(strstr(script_last(w->server)->body, "\"ActionDenied\""));
     /* More open at once than the host was told: not our host. */
     script_on(w->server, &(struct script_answer){.body = "{}", .times = 2});
-    for (uint64_t i = 2; i < 5; i++) world_ask(w, &w->a, &(struct ask){.id = i, .verb = RV_VERB_GET, .name = names[i]});
+    for (uint64_t i = 2; i < 5; i++)
+        fixture_ask(w, &w->a, &(struct ask){.id = i, .verb = RV_VERB_GET, .name = names[i]});
     CU_ASSERT_TRUE(w->a.results[4].code == RV_E_THROTTLED && w->a.results[3].times == 0);
     SCRIPT_UNTIL(w->stage->s.loop, w->a.result_n == 5);
     CU_ASSERT_TRUE(w->a.results[2].code == 0 && w->a.results[3].code == 0);
     /* What waits for others than the API server is counted by itself. */
     w->a.config.max_http = 1;
-    world_ask(w, &w->a, &(struct ask){.id = 5, .verb = RV_VERB_TIMER});
-    world_ask(w, &w->a, &(struct ask){.id = 6, .verb = RV_VERB_TIMER});
+    fixture_ask(w, &w->a, &(struct ask){.id = 5, .verb = RV_VERB_TIMER});
+    fixture_ask(w, &w->a, &(struct ask){.id = 6, .verb = RV_VERB_TIMER});
     CU_ASSERT_TRUE(w->a.results[6].code == RV_E_THROTTLED && w->a.results[5].times == 0);
     CU_ASSERT_PTR_NOT_NULL(strstr(w->a.results[6].message, "limits.maxHttp"));
-    CU_ASSERT_EQUAL(world_result(w, &w->a, 5)->code, 0);
-    world_free(w);
+    CU_ASSERT_EQUAL(fixture_result(w, &w->a, 5)->code, 0);
+    fixture_free(w);
 }
 
 /* No API server takes an object of that size: it is answered at once, and sent nowhere. */
 static void too_large(void) {
-    struct world *w = world_new();
+    struct fixture *w = fixture_new();
     static const uint32_t verbs[] = {RV_VERB_CREATE, RV_VERB_APPLY, RV_VERB_MERGE_PATCH};
     rv_autobuf struct rv_buf body = {0};
     rv_buf_adds(&body, "{\"data\":\"");
     for (size_t i = 0; i < OBJECT_BYTES_MAX; i++) rv_buf_addc(&body, 'x');
     rv_buf_adds(&body, "\"}");
     for (uint64_t i = 0; i < RV_ARRAY_LEN(verbs); i++) {
-        world_ask(w, &w->a, &(struct ask){.id = i, .verb = verbs[i], .name = "p", .body = rv_buf_cstr(&body)});
+        fixture_ask(w, &w->a, &(struct ask){.id = i, .verb = verbs[i], .name = "p", .body = rv_buf_cstr(&body)});
         CU_ASSERT_TRUE(w->a.results[i].times == 1 && w->a.results[i].code == RV_E_TOO_BIG);
     }
     CU_ASSERT_TRUE(script_count(w->server) == 0 && executor_open(w->executor, &w->a.client) == 0);
-    world_free(w);
+    fixture_free(w);
 }
 
 /* A plugin that died: what waits is dropped, what was sent ends in the cache, nobody is told. */
@@ -529,7 +531,7 @@ static void paced(void) {
                 {"for one plugin", 0, 0, 20, 26, 300},
                 {"the slower one", 1000, 10, 20, 26, 300}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world *w = world_new();
+        struct fixture *w = fixture_new();
         w->stage->s.config->qps = rows[i].qps;
         w->stage->s.config->burst = rows[i].burst;
         w->a.config.actions_per_second = rows[i].own;
@@ -538,55 +540,55 @@ static void paced(void) {
         for (unsigned k = 0; k < rows[i].n; k++) {
             char name[16];
             snprintf(name, sizeof name, "p%u", k);
-            world_ask(w, &w->a, &(struct ask){.id = k, .verb = RV_VERB_GET, .name = name, .key = name});
+            fixture_ask(w, &w->a, &(struct ask){.id = k, .verb = RV_VERB_GET, .name = name, .key = name});
         }
         SCRIPT_UNTIL(w->stage->s.loop, w->a.result_n == rows[i].n);
         CHECK_ROW(clock_monotonic() - began >= rows[i].least_ms * INT64_C(1000000), rows[i].row);
         CHECK_ROW(script_count(w->server) == rows[i].n, rows[i].row);
-        world_free(w);
+        fixture_free(w);
     }
 }
 
 static void forgotten(void) {
-    struct world *w = world_new();
+    struct fixture *w = fixture_new();
     w->stage->s.config->max_in_flight = 1;
     executor_free(w->executor);
     w->executor = executor_new(&w->stage->s);
     script_on(w->server, &(struct script_answer){.how = SCRIPT_STREAM, .body = POD("p0", "5", "")});
     script_on(w->server, &(struct script_answer){.body = "{}"});
-    world_ask(w, &w->a, &(struct ask){.id = 0, .verb = RV_VERB_CREATE, .name = "p0", .body = "{}"});
-    world_ask(w, &w->a, &(struct ask){.id = 1, .verb = RV_VERB_CREATE, .name = "p1", .body = "{}"});
-    world_ask(w, &w->b, &(struct ask){.id = 0, .verb = RV_VERB_GET, .name = "p2"});
+    fixture_ask(w, &w->a, &(struct ask){.id = 0, .verb = RV_VERB_CREATE, .name = "p0", .body = "{}"});
+    fixture_ask(w, &w->a, &(struct ask){.id = 1, .verb = RV_VERB_CREATE, .name = "p1", .body = "{}"});
+    fixture_ask(w, &w->b, &(struct ask){.id = 0, .verb = RV_VERB_GET, .name = "p2"});
     SCRIPT_UNTIL(w->stage->s.loop, script_streaming(w->server));
     executor_forget(w->executor, &w->a.client);
     script_end(w->server);
     SCRIPT_UNTIL(w->stage->s.loop, w->b.result_n == 1);
     CU_ASSERT_TRUE(w->a.result_n == 0 && script_count(w->server) == 2);
     CU_ASSERT_PTR_NOT_NULL(store_find(w->pods, RV_STR("n"), RV_STR("p0")));
-    world_free(w);
+    fixture_free(w);
 }
 
 static void shutdown_now(void) {
-    struct world *w = world_new();
+    struct fixture *w = fixture_new();
     w->stage->s.config->max_in_flight = 2;
     executor_free(w->executor);
     w->executor = executor_new(&w->stage->s);
     script_on(w->server, &(struct script_answer){.status = 429, .headers = "Retry-After: 3600\r\n"});
     struct executor_stats st;
-    world_ask(w, &w->a, &(struct ask){.id = 0, .verb = RV_VERB_GET, .name = "p0"}); /* waits for its second try */
+    fixture_ask(w, &w->a, &(struct ask){.id = 0, .verb = RV_VERB_GET, .name = "p0"}); /* waits for its second try */
     SCRIPT_UNTIL(w->stage->s.loop, (executor_stats(w->executor, &st), st.retries == 1));
-    world_ask(w, &w->a, &(struct ask){.id = 1, .verb = RV_VERB_TIMER});
-    world_ask(w, &w->b, &(struct ask){.id = 2, .verb = RV_VERB_GET, .name = "p2", .key = "other"});
-    CU_ASSERT_EQUAL(world_result(w, &w->a, 1)->code, 0);
+    fixture_ask(w, &w->a, &(struct ask){.id = 1, .verb = RV_VERB_TIMER});
+    fixture_ask(w, &w->b, &(struct ask){.id = 2, .verb = RV_VERB_GET, .name = "p2", .key = "other"});
+    CU_ASSERT_EQUAL(fixture_result(w, &w->a, 1)->code, 0);
     executor_free(w->executor);
     CU_ASSERT_EQUAL(w->a.results[0].code, RV_E_SHUTDOWN);
     CU_ASSERT_EQUAL(w->b.result_n, 0); /* had no turn yet, and is not sent any more */
     w->executor = executor_new(&w->stage->s);
     w->stage->s.stopping = true; /* on the way out nothing is tried again */
     script_on(w->server, &(struct script_answer){.when = "p3", .status = 503});
-    world_ask(w, &w->a, &(struct ask){.id = 3, .verb = RV_VERB_GET, .name = "p3"});
-    CU_ASSERT_EQUAL(world_result(w, &w->a, 3)->code, RV_E_UNAVAILABLE);
-    world_free(w);
+    fixture_ask(w, &w->a, &(struct ask){.id = 3, .verb = RV_VERB_GET, .name = "p3"});
+    CU_ASSERT_EQUAL(fixture_result(w, &w->a, 3)->code, RV_E_UNAVAILABLE);
+    fixture_free(w);
 }
 
 static void count_codes(void *arg, const char *plugin, const char *verb, const char *code, uint64_t n) {
@@ -594,17 +596,17 @@ static void count_codes(void *arg, const char *plugin, const char *verb, const c
 }
 
 static void counts(void) {
-    struct world *w = world_new();
+    struct fixture *w = fixture_new();
     script_on(w->server, &(struct script_answer){.body = "{}", .times = 2});
     script_on(w->server, &(struct script_answer){.status = 404});
     for (uint64_t i = 0; i < 3; i++) {
-        world_ask(w, &w->a, &(struct ask){.id = i, .verb = RV_VERB_GET, .name = "p"});
-        (void)world_result(w, &w->a, i);
+        fixture_ask(w, &w->a, &(struct ask){.id = i, .verb = RV_VERB_GET, .name = "p"});
+        (void)fixture_result(w, &w->a, i);
     }
     rv_autobuf struct rv_buf b = {0};
     executor_each_count(w->executor, count_codes, &b);
     CU_ASSERT_STRING_EQUAL(rv_buf_cstr(&b), "toy get OK 2; toy get NOT_FOUND 1; ");
-    world_free(w);
+    fixture_free(w);
 }
 
 #define CLUSTER(uid)                                                                                                   \
@@ -636,7 +638,7 @@ static const struct owner_row {
 
 static void owner_row(size_t i) {
     const struct owner_row *r = &owner_rows[i];
-    struct world *w = world_new();
+    struct fixture *w = fixture_new();
     rv_autofree char *row = NULL;
     if (asprintf(&row, "row %zu", i) < 0) rv_oom();
     const struct manifest_kind kind = {
@@ -654,11 +656,11 @@ static void owner_row(size_t i) {
     script_on(w->server, &(struct script_answer){.when = PODS, .status = 201, .body = POD("p-1", "5", ""), .times = 2});
     int64_t began = clock_monotonic();
     for (uint64_t id = 0; id < 2; id++) {
-        world_ask(
+        fixture_ask(
             w, &w->a,
             &(struct ask){.id = id, .verb = r->verb, .name = r->verb == RV_VERB_APPLY ? "p-1" : NULL, .body = r->body});
         int want = id == 0 || r->made != 1 ? r->code : 0;
-        CHECK_ROW(world_result(w, &w->a, id)->code == want, row);
+        CHECK_ROW(fixture_result(w, &w->a, id)->code == want, row);
     }
     bool late = clock_monotonic() - began > INT64_C(900000000); /* what was asked counts for a second */
     CHECK_ROW(late || script_count_of(w->server, CLUSTERS "/c") == r->asked, row);
@@ -667,7 +669,7 @@ static void owner_row(size_t i) {
     executor_free(w->executor);
     w->stage->s.feeds = feeds_free(w->stage->s.feeds);
     w->executor = executor_new(&w->stage->s);
-    world_free(w);
+    fixture_free(w);
 }
 
 static void owners(void) {
@@ -678,7 +680,7 @@ static void owners(void) {
  * nothing goes on, and all come when it takes them. */
 static void unread_results_by(bool proxy) {
     enum { ASKED = 60, BODY = 1 << 20 };
-    struct world *w = world_new();
+    struct fixture *w = fixture_new();
     struct script_server *ray = proxy ? w->server : script_new(w->stage->s.loop);
     const char *base = proxy ? "http://ray.n.svc:8265" : script_url(ray);
     w->stage->s.config->proxy_http = proxy;
@@ -693,12 +695,12 @@ static void unread_results_by(bool proxy) {
                                            .headers = "Content-Type: text/plain\r\n",
                                            .times = ASKED});
     for (uint64_t id = 0; id < ASKED; id++)
-        world_ask(w, &w->a,
-                  &(struct ask){.id = id, .verb = RV_VERB_HTTP, .url = rv_buf_cstr(&url), .timeout_ms = 60000});
+        fixture_ask(w, &w->a,
+                    &(struct ask){.id = id, .verb = RV_VERB_HTTP, .url = rv_buf_cstr(&url), .timeout_ms = 60000});
     SCRIPT_UNTIL(w->stage->s.loop, w->a.waiting >= RESULT_BYTES_MAX);
-    world_ask(w, &w->a, &(struct ask){.id = 60, .verb = RV_VERB_HTTP, .url = rv_buf_cstr(&later)});
-    world_ask(w, &w->a, &(struct ask){.id = 61, .verb = RV_VERB_TIMER, .key = "other"});
-    CU_ASSERT_EQUAL(world_result(w, &w->a, 61)->code, 0);
+    fixture_ask(w, &w->a, &(struct ask){.id = 60, .verb = RV_VERB_HTTP, .url = rv_buf_cstr(&later)});
+    fixture_ask(w, &w->a, &(struct ask){.id = 61, .verb = RV_VERB_TIMER, .key = "other"});
+    CU_ASSERT_EQUAL(fixture_result(w, &w->a, 61)->code, 0);
     for (int i = 0; i < 20; i++) loop_turn(w->stage->s.loop, 10);
     CU_ASSERT_EQUAL(w->a.waiting, RESULT_BYTES_MAX);
     CU_ASSERT_EQUAL(script_count_of(ray, "/later"), 0); /* it has not begun */
@@ -716,7 +718,7 @@ static void unread_results_by(bool proxy) {
     w->executor = executor_new(&w->stage->s);
     CU_ASSERT_EQUAL(script_unexpected(ray), 0);
     if (!proxy) script_free(ray);
-    world_free(w);
+    fixture_free(w);
 }
 
 static void unread_results(void) {

@@ -68,7 +68,7 @@ static void cancel_plugin(void *plugin, const void *arg) {
 
 /* ---- the tests ---------------------------------------------------------------------------------------------- */
 
-struct world {
+struct fixture {
     struct stage *t;
     struct control_socket *socket;
     struct explain_calls calls;
@@ -76,18 +76,18 @@ struct world {
 };
 
 static void on_request(void *arg, struct client *session, struct rv_val q) {
-    explain_begin(session, &((const struct world *)arg)->calls, q);
+    explain_begin(session, &((const struct fixture *)arg)->calls, q);
 }
 
 /* Plugins a, b, c for RayClusters and d for RayJobs. */
-static void begin(struct world *w, enum manner a, enum manner b, enum manner c) {
+static void begin(struct fixture *w, enum manner a, enum manner b, enum manner c) {
     static const char *const names[] = {"a", "b", "c", "d"};
     kind = (struct manifest_kind){.kind = RV_STR("RayCluster"), .resource = RV_STR("rayclusters")};
     other_kinds[0] = (struct manifest_kind){.kind = RV_STR("RayJob"), .resource = RV_STR("rayjobs")};
     other_kinds[1] = (struct manifest_kind){.kind = RV_STR("Pod"), .resource = RV_STR("pods")};
     const enum manner manners[] = {a, b, c, ANSWERS};
     struct rv_error err = {0};
-    *w = (struct world){.t = stage_new("", "http://127.0.0.1:1")};
+    *w = (struct fixture){.t = stage_new("", "http://127.0.0.1:1")};
     CU_ASSERT_PTR_NOT_NULL_FATAL(w->t);
     for (size_t i = 0; i < RV_ARRAY_LEN(w->p); i++)
         w->p[i] = (struct said){
@@ -102,12 +102,12 @@ static void begin(struct world *w, enum manner a, enum manner b, enum manner c) 
     CU_ASSERT_PTR_NOT_NULL_FATAL(w->socket);
 }
 
-static void end(struct world *w) {
+static void end(struct fixture *w) {
     w->socket = control_socket_free(w->socket);
     stage_free(w->t);
 }
 
-static int ask(struct world *w, const char *line) {
+static int ask(struct fixture *w, const char *line) {
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     snprintf(un.sun_path, sizeof un.sun_path, "%s/control.sock", w->t->dir);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -120,7 +120,7 @@ static int ask(struct world *w, const char *line) {
 #define EXPLAIN "{\"cmd\":\"explain\",\"kind\":\"raycluster\",\"namespace\":\"n\",\"name\":\"demo\"}\n"
 
 /* Its whole answer; closes fd. */
-static struct rv_val answer(struct world *w, int fd, struct rv_arena *a) {
+static struct rv_val answer(struct fixture *w, int fd, struct rv_arena *a) {
     rv_autobuf struct rv_buf out = {0};
     ssize_t n = -1;
     for (int i = 0; i < 3000 && n != 0; i++) {
@@ -148,7 +148,7 @@ static void all_are_asked(void) {
         {"put away", NOT_RUNNING, PUT_AWAY, IGNORANT, "b", "quarantined", ""},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world w;
+        struct fixture w;
         rv_autoarena struct rv_arena *a = rv_arena_new();
         begin(&w, rows[i].a, rows[i].b, rows[i].c);
         struct rv_val v = answer(&w, ask(&w, EXPLAIN), a), views = rv_val_get(v, "plugins");
@@ -174,7 +174,7 @@ static void other_kinds_of(void) {
         {"deployment", "reconciles deployment. There are: RayCluster", false},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world w;
+        struct fixture w;
         rv_autoarena struct rv_arena *a = rv_arena_new();
         rv_autobuf struct rv_buf q = {0};
         begin(&w, ANSWERS, ANSWERS, ANSWERS);
@@ -189,7 +189,7 @@ static void other_kinds_of(void) {
 
 /* One answers later, one never does: what the others say comes all the same, and the place is free again. */
 static void the_silent(void) {
-    struct world w;
+    struct fixture w;
     rv_autoarena struct rv_arena *a = rv_arena_new();
     begin(&w, SILENT, LATER, ANSWERS);
     int fds[16];
@@ -213,7 +213,7 @@ static void the_silent(void) {
 
 /* The socket goes before the plugins do: what is still open is taken back. */
 static void the_end(void) {
-    struct world w;
+    struct fixture w;
     begin(&w, SILENT, ANSWERS, SILENT);
     int fd = ask(&w, EXPLAIN);
     CU_ASSERT_TRUE(w.p[0].done != NULL && w.p[2].done != NULL);

@@ -3,7 +3,7 @@
 
 #include "tests/support/log_capture.h"
 
-enum { QUIET_MS = 400 /* longer than what trouble.c gathers in */ };
+enum { QUIET_MS = 400 /* longer than what failure_log.c gathers in */ };
 
 static void answer(struct failures *f, int code) {
     struct rv_action a = {.size = sizeof a, .verb = RV_VERB_CREATE, .resource = RV_STR("pods")};

@@ -10,7 +10,7 @@
 #include "tests/support/stage.h"
 #include "tests/unit/sdk/suite.h"
 
-struct world {
+struct fixture {
     struct stage *stage;
     struct script_server *server;
     struct feeds *feeds;
@@ -19,10 +19,10 @@ struct world {
     char logged[16384];
 };
 
-static void on_synced(void *arg) { ((struct world *)arg)->synced++; }
+static void on_synced(void *arg) { ((struct fixture *)arg)->synced++; }
 
-static struct world *begin(void) {
-    struct world *w = rv_alloc(sizeof *w);
+static struct fixture *begin(void) {
+    struct fixture *w = rv_alloc(sizeof *w);
     w->stage = stage_new("plugins: []\n", "http://127.0.0.1:1");
     CU_ASSERT_TRUE_FATAL(w->stage != NULL && pipe2(w->log, O_NONBLOCK | O_CLOEXEC) == 0);
     w->server = script_new(w->stage->s.loop);
@@ -33,7 +33,7 @@ static struct world *begin(void) {
     return w;
 }
 
-static void end(struct world *w) {
+static void end(struct fixture *w) {
     w->stage->s.feeds = feeds_free(w->feeds);
     w->stage->s.client = kube_client_free(w->stage->s.client);
     script_free(w->server);
@@ -45,7 +45,7 @@ static void end(struct world *w) {
 }
 
 /* What was logged since the last call. */
-static const char *logged(struct world *w) {
+static const char *logged(struct fixture *w) {
     ssize_t n = read(w->log[0], w->logged, sizeof w->logged - 1);
     w->logged[n > 0 ? n : 0] = 0;
     return w->logged;
@@ -56,7 +56,7 @@ static const char *logged(struct world *w) {
 #define POD(name)                                                                                                      \
     "{\"metadata\":{\"name\":\"" name "\",\"namespace\":\"n\",\"uid\":\"u-" name "\",\"resourceVersion\":\"3\"}}"
 
-static struct feed *join(struct world *w, const char *selector, const char *ns, bool optional) {
+static struct feed *join(struct fixture *w, const char *selector, const char *ns, bool optional) {
     struct rv_error err = {0};
     struct feed *f = feed_join(w->feeds,
                                &(struct manifest_kind){.api_version = RV_STR("v1"),
@@ -69,7 +69,7 @@ static struct feed *join(struct world *w, const char *selector, const char *ns, 
     return f;
 }
 
-static void on(struct world *w, const char *when, unsigned status, const char *body, enum script_how how) {
+static void on(struct fixture *w, const char *when, unsigned status, const char *body, enum script_how how) {
     script_on(w->server,
               &(struct script_answer){.when = when, .status = status, .body = body, .how = how, .times = 50});
 }
@@ -85,7 +85,7 @@ static void find_state(void *arg, const struct feed_info *i) {
 }
 
 /* Is any in that state? */
-static bool is(const struct world *w, const char *state) {
+static bool is(const struct fixture *w, const char *state) {
     struct search s = {state, false};
     feeds_each(w->feeds, find_state, &s);
     return s.found;
@@ -95,7 +95,7 @@ static bool is(const struct world *w, const char *state) {
 
 /* It is named once, and the others are there. */
 static void too_deep(void) {
-    struct world *w = begin();
+    struct fixture *w = begin();
     rv_autobuf struct rv_buf list = {0};
     rv_buf_adds(&list, "{\"metadata\":{\"resourceVersion\":\"5\"},\"items\":[" POD(
                            "one") ",{\"metadata\":{\"name\":\"deep\","
@@ -136,7 +136,7 @@ static void states(void) {
         {500, true, "back-off", "(back-off): ", NULL, NULL},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world *w = begin();
+        struct fixture *w = begin();
         rv_autobuf struct rv_buf room = {0};
         on(w, "pods", rows[i].status, "{\"kind\":\"Status\",\"message\":\"said so\"}", SCRIPT_WHOLE);
         struct feed *f = join(w, "x=y", NULL, rows[i].optional);
@@ -161,7 +161,7 @@ static void states(void) {
 /* Of a kind that is not installed one line is enough, however many namespaces ask for it and however often. Who can do
  * without it does not wait while it is asked for again. */
 static void missing_is_told_once(void) {
-    struct world *w = begin();
+    struct fixture *w = begin();
     unsigned lines = 0, waits = 0;
     on(w, "pods", 404, "{}", SCRIPT_WHOLE);
     struct feed *a = join(w, "", "one", true), *b = join(w, "", "two", true);
@@ -181,7 +181,7 @@ static void missing_is_told_once(void) {
 
 /* As soon as one reader cannot do without it. */
 static void optional_for_some(void) {
-    struct world *w = begin();
+    struct fixture *w = begin();
     on(w, "pods", 404, "{}", SCRIPT_WHOLE);
     struct feed *f = join(w, "x=y", NULL, true);
     UNTIL(is(w, "missing"));
@@ -199,7 +199,7 @@ static void optional_for_some(void) {
 /* The one first of which it is known why. */
 static void what_is_waited_for(void) {
     for (int order = 0; order < 2; order++) {
-        struct world *w = begin();
+        struct fixture *w = begin();
         rv_autobuf struct rv_buf room = {0};
         on(w, "Selector=a", 200, "", SCRIPT_SILENT);
         on(w, "Selector=b", 403, "{}", SCRIPT_WHOLE);
@@ -224,7 +224,7 @@ static void stale_objects(void) {
                 {"v1", "Job", "n", "one", "u-one", false}, {"v1", "Pod", "m", "one", "u-one", false},
                 {"v1", "Pod", "n", "two", "u-one", false}, {"v1", "Pod", "n", "one", "u-two", false},
                 {"v1", "Pod", "n", "all", "u-all", true}}; /* an owner of no namespace */
-    struct world *w = begin();
+    struct fixture *w = begin();
     on(w, "watch=1", 200, "", SCRIPT_SILENT);
     on(w, "pods", 200,
        LIST(POD("one") ",{\"metadata\":{\"name\":\"all\",\"uid\":\"u-all\",\"resourceVersion\":\"3\"}}"), SCRIPT_WHOLE);

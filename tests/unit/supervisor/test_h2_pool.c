@@ -13,7 +13,7 @@
 
 enum { SERVERS = 4 };
 
-struct world {
+struct fixture {
     struct loop *loop;
     CURLM *multi;
     struct resolver *resolver;
@@ -65,8 +65,8 @@ static void on_address(void *arg, const char *name, const struct sockaddr *a) {
     (void)a;
 }
 
-static struct world *begin_with(struct h2_pool_limits limits, const struct tls_pair *tls) {
-    struct world *w = rv_alloc(sizeof *w);
+static struct fixture *begin_with(struct h2_pool_limits limits, const struct tls_pair *tls) {
+    struct fixture *w = rv_alloc(sizeof *w);
     w->loop = loop_new(NULL);
     w->multi = curl_multi_init();
     w->resolver = resolver_new(w->multi, on_address, NULL);
@@ -81,9 +81,9 @@ static struct world *begin_with(struct h2_pool_limits limits, const struct tls_p
     return w;
 }
 
-static struct world *begin(void) { return begin_with(h2_pool_usual, NULL); }
+static struct fixture *begin(void) { return begin_with(h2_pool_usual, NULL); }
 
-static void end(struct world *w) {
+static void end(struct fixture *w) {
     h2_pool_free(w->pool);
     for (size_t i = 0; i < SERVERS; i++) h2_server_free(w->servers[i]);
     address_filter_free(&w->filter);
@@ -94,7 +94,7 @@ static void end(struct world *w) {
     free(w);
 }
 
-static void send_url(struct world *w, const char *url, struct rv_http_request r, struct seen *s) {
+static void send_url(struct fixture *w, const char *url, struct rv_http_request r, struct seen *s) {
     *s = (struct seen){.no_room = s->no_room};
     r.size = sizeof r;
     r.url = rv_str(url);
@@ -105,13 +105,13 @@ static void send_url(struct world *w, const char *url, struct rv_http_request r,
     CU_ASSERT_EQUAL(s->times, 0); /* never from within */
 }
 
-static void send_to(struct world *w, size_t server, const char *path, struct rv_http_request r, struct seen *s) {
+static void send_to(struct fixture *w, size_t server, const char *path, struct rv_http_request r, struct seen *s) {
     char url[96];
     snprintf(url, sizeof url, "http://127.0.0.1:%u%s", h2_server_port(w->servers[server]), path);
     send_url(w, url, r, s);
 }
 
-static struct seen ask(struct world *w, size_t server, const char *path, struct rv_http_request r) {
+static struct seen ask(struct fixture *w, size_t server, const char *path, struct rv_http_request r) {
     struct seen s = {0};
     send_to(w, server, path, r, &s);
     SCRIPT_UNTIL(w->loop, s.times == 1);
@@ -141,7 +141,7 @@ static void what_comes_back(void) {
         {"/ok", {.content_type = {"a\nb", 3}}, RV_E_INVALID, 0, "", "", "HTTP/2 does not allow"},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world *w = begin();
+        struct fixture *w = begin();
         struct seen s = ask(w, 0, rows[i].path, rows[i].r);
         CHECK_ROW(s.code == rows[i].code && s.status == rows[i].status, rows[i].path);
         CHECK_ROW(strcmp(s.body, rows[i].body) == 0 && strcmp(s.trailers, rows[i].trailers) == 0, rows[i].path);
@@ -151,7 +151,7 @@ static void what_comes_back(void) {
 }
 
 static void what_goes_out(void) {
-    struct world *w = begin();
+    struct fixture *w = begin();
     struct seen s = ask(w, 0, "/many", (struct rv_http_request){.content_type = RV_STR("application/grpc")});
     const char *h = h2_server_header(w->servers[0]);
     CU_ASSERT_TRUE(s.code == 0 && strstr(h, "te: trailers\n") != NULL && strstr(h, "x-token: t0ken\n") != NULL);
@@ -173,7 +173,7 @@ static size_t count_ok(const struct seen *s, size_t n) {
 
 /* A hundred requests, one after the other and at once, take one connection for each server. */
 static void one_connection_for_each_server(void) {
-    struct world *w = begin();
+    struct fixture *w = begin();
     struct seen all[SERVERS][25] = {0};
     for (int i = 0; i < 10; i++) CU_ASSERT_EQUAL(ask(w, 0, "/ok", plain).code, 0);
     CU_ASSERT_EQUAL(h2_server_accepted(w->servers[0]), 1);
@@ -194,7 +194,7 @@ static void closed_when_idle(void) {
     struct h2_pool_limits l = h2_pool_usual;
     l.idle_ms = 60;
     l.sweep_ms = 20;
-    struct world *w = begin_with(l, NULL);
+    struct fixture *w = begin_with(l, NULL);
     struct seen slow = {0};
     CU_ASSERT_EQUAL(ask(w, 0, "/ok", plain).code, 0);
     send_to(w, 1, "/silent", plain, &slow);
@@ -209,7 +209,7 @@ static void closed_when_idle(void) {
 static void bounded(void) {
     struct h2_pool_limits l = h2_pool_usual;
     l.connections = 2;
-    struct world *w = begin_with(l, NULL);
+    struct fixture *w = begin_with(l, NULL);
     struct seen a = {0}, b = {0}, c = {0};
     for (size_t i = 0; i < 3; i++) CU_ASSERT_EQUAL(ask(w, i, "/ok", plain).code, 0);
     SCRIPT_UNTIL(w->loop, h2_server_open(w->servers[0]) == 0); /* the one that was unused for the longest time */
@@ -233,7 +233,7 @@ static void dead_connections(void) {
         const char *method;
     } rows[] = {{"closed", false, 0, "POST"}, {"said goodbye", true, 0, "POST"}, {"closed, GET", false, 0, "GET"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world *w = begin();
+        struct fixture *w = begin();
         CHECK_ROW(ask(w, 0, "/ok", plain).code == 0, rows[i].row);
         (rows[i].goaway ? h2_server_goaway_all : h2_server_drop_all)(w->servers[0]);
         loop_turn(w->loop, 50);
@@ -259,7 +259,7 @@ static void lost_while_under_way(void) {
                 {"kept, GET", true, 0, "GET", 0, 2},
                 {"new, marked", false, RV_HTTP_IDEMPOTENT, "POST", RV_E_UNAVAILABLE, 1}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world *w = begin();
+        struct fixture *w = begin();
         if (rows[i].kept) CHECK_ROW(ask(w, 0, "/ok", plain).code == 0, rows[i].row);
         struct rv_http_request r = {.flags = rows[i].flags, .method = rv_str(rows[i].method)};
         CHECK_ROW(ask(w, 0, "/cut", r).code == rows[i].code, rows[i].row);
@@ -272,7 +272,7 @@ static void lost_while_under_way(void) {
 /* After a time-out without a byte nobody knows whether the peer is there: the next request gets a new connection. What
  * answers others keeps its connection. */
 static void silent_connections(void) {
-    struct world *w = begin();
+    struct fixture *w = begin();
     struct seen s = {0};
     CU_ASSERT_EQUAL(ask(w, 0, "/ok", plain).code, 0);
     h2_server_hang(w->servers[0], true);
@@ -291,7 +291,7 @@ static void left_alone_after_a_failure(void) {
     struct h2_pool_limits l = h2_pool_usual;
     l.backoff_first_ms = 80;
     l.sweep_ms = 20;
-    struct world *w = begin_with(l, NULL);
+    struct fixture *w = begin_with(l, NULL);
     h2_server_stop_listening(w->servers[0]);
     struct seen s = ask(w, 0, "/ok", plain);
     CU_ASSERT_TRUE(s.code == RV_E_UNAVAILABLE && strstr(s.message, "refused") != NULL);
@@ -307,7 +307,7 @@ static void left_alone_after_a_failure(void) {
 }
 
 static void no_http2_at_all(void) {
-    struct world *w = begin();
+    struct fixture *w = begin();
     struct script_server *http1 = script_new(w->loop);
     struct seen s = {0};
     script_on(http1, &(struct script_answer){.body = "1", .times = 9});
@@ -333,7 +333,7 @@ static void where_it_never_goes(void) {
                 {"ftp://127.0.0.1/", RV_E_UNAVAILABLE},
                 {"http://", RV_E_UNAVAILABLE},
                 {"", RV_E_UNAVAILABLE}};
-    struct world *w = begin();
+    struct fixture *w = begin();
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         struct seen s = {0};
         send_url(w, rows[i].url, (struct rv_http_request){.timeout_ms = 500}, &s);
@@ -365,7 +365,7 @@ static void with_tls(void) {
                 {"no TLS", NULL, true, RV_E_UNAVAILABLE, "TLS: "}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         setenv("SSL_CERT_FILE", rows[i].trusted ? file : "/nonexistent", 1);
-        struct world *w = begin_with(h2_pool_usual, rows[i].server);
+        struct fixture *w = begin_with(h2_pool_usual, rows[i].server);
         char url[96];
         snprintf(url, sizeof url, "https://127.0.0.1:%u/ok", h2_server_port(w->servers[0]));
         for (int k = 0; k < 2; k++) {
@@ -386,7 +386,7 @@ static void with_tls(void) {
 }
 
 static void large_bodies(void) {
-    struct world *w = begin();
+    struct fixture *w = begin();
     rv_autobuf struct rv_buf body = {0};
     for (int i = 0; i < 3 << 20; i++) rv_buf_addc(&body, (uint8_t)('a' + i % 26));
     struct rv_http_request r = {.body = rv_buf_bytes(&body), .max_bytes = 4 << 20, .timeout_ms = 10000};
@@ -400,7 +400,7 @@ static void large_bodies(void) {
 
 /* Large answers wait until there is room for them; small ones, and other requests to the same server, do not. */
 static void bodies_wait_for_room(void) {
-    struct world *w = begin();
+    struct fixture *w = begin();
     struct seen large = {.no_room = true}, small = {.no_room = true};
     rv_autobuf struct rv_buf body = {0};
     for (int i = 0; i < 300000; i++) rv_buf_addc(&body, (uint8_t)i);
@@ -422,7 +422,7 @@ static void bodies_wait_for_room(void) {
 }
 
 static void at_the_end(void) {
-    struct world *w = begin();
+    struct fixture *w = begin();
     struct seen a = {0}, b = {0}, c = {0};
     send_to(w, 0, "/silent", plain, &a);
     SCRIPT_UNTIL(w->loop, h2_server_requests(w->servers[0]) == 1);

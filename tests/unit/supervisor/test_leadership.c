@@ -14,19 +14,19 @@
 #define NOT_FOUND "{\"kind\":\"Status\",\"status\":\"Failure\",\"reason\":\"NotFound\",\"code\":404}"
 #define CONFIG "plugins: []\notherOperator: {action: ignore}\nleaderElection: {enabled: %s, namespace: ns, name: l}\n"
 
-struct world {
+struct fixture {
     struct stage *stage;
     struct supervisor *s;
     struct script_server *server;
     unsigned won, lost, released;
 };
 
-static void on_won(void *arg) { ((struct world *)arg)->won++; }
-static void on_lost(void *arg) { ((struct world *)arg)->lost++; }
-static void on_released(void *arg) { ((struct world *)arg)->released++; }
+static void on_won(void *arg) { ((struct fixture *)arg)->won++; }
+static void on_lost(void *arg) { ((struct fixture *)arg)->lost++; }
+static void on_released(void *arg) { ((struct fixture *)arg)->released++; }
 
-static struct world *begin(bool enabled) {
-    struct world *w = rv_alloc(sizeof *w);
+static struct fixture *begin(bool enabled) {
+    struct fixture *w = rv_alloc(sizeof *w);
     char config[128];
     snprintf(config, sizeof config, CONFIG, enabled ? "true" : "false");
     w->stage = stage_new(config, "http://127.0.0.1:1");
@@ -38,13 +38,13 @@ static struct world *begin(bool enabled) {
     return w;
 }
 
-static void start(struct world *w) {
+static void start(struct fixture *w) {
     struct rv_error err = {0};
     CU_ASSERT_EQUAL_FATAL(
         leadership_start(w->s, &(struct leadership_callbacks){.begin = on_won, .lost = on_lost, .arg = w}, &err), 0);
 }
 
-static void end(struct world *w) {
+static void end(struct fixture *w) {
     leadership_free(w->s);
     CU_ASSERT_PTR_NULL(w->s->leadership);
     script_free(w->server);
@@ -52,14 +52,14 @@ static void end(struct world *w) {
     free(w);
 }
 
-static void on(struct world *w, const char *when, unsigned status, const char *body) {
+static void on(struct fixture *w, const char *when, unsigned status, const char *body) {
     script_on(w->server, &(struct script_answer){.when = when, .status = status, .body = body, .times = 1000});
 }
 
 #define UNTIL(condition) SCRIPT_UNTIL(w->s->loop, condition)
 
 /* What is written of it: a path in the document. */
-static struct rv_str written(struct world *w, struct rv_arena *a, const char *path) {
+static struct rv_str written(struct fixture *w, struct rv_arena *a, const char *path) {
     rv_autobuf struct rv_buf b = {0};
     struct jsonw j = {.out = &b};
     jsonw_begin_object(&j, NULL);
@@ -72,7 +72,7 @@ static struct rv_str written(struct world *w, struct rv_arena *a, const char *pa
                                        : RV_STR("no");
 }
 
-static void check(struct world *w, bool acts, bool stands_by, const char *not_ready, const char *ask) {
+static void check(struct fixture *w, bool acts, bool stands_by, const char *not_ready, const char *ask) {
     rv_autobuf struct rv_buf room = {0};
     const char *why = leadership_not_ready(w->s, &room);
     CU_ASSERT_EQUAL(leadership_acts(w->s), acts);
@@ -92,7 +92,7 @@ static void check(struct world *w, bool acts, bool stands_by, const char *not_re
 #define NOBODY "this replica stands by and decides nothing, and nobody leads yet"
 
 static void without_an_election(void) {
-    struct world *w = begin(false);
+    struct fixture *w = begin(false);
     rv_autoarena struct rv_arena *a = rv_arena_new();
     start(w);
     CU_ASSERT_PTR_NULL(w->s->leadership);
@@ -105,7 +105,7 @@ static void without_an_election(void) {
 }
 
 static void wins(void) {
-    struct world *w = begin(true);
+    struct fixture *w = begin(true);
     rv_autoarena struct rv_arena *a = rv_arena_new();
     start(w);
     struct rv_str me = written(w, a, "l.identity");
@@ -134,7 +134,7 @@ static void stands_by(void) {
                 {LEASE("stranger", "t1", "1"), NOBODY, "stranger"},
                 {LEASE("_7", "t1", "1"), NOBODY, "_7"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world *w = begin(true);
+        struct fixture *w = begin(true);
         rv_autoarena struct rv_arena *a = rv_arena_new();
         on(w, "GET " PATH "/l", 200, rows[i].body);
         start(w);
@@ -154,7 +154,7 @@ static void cannot_be_read(void) {
                  "(lease ns/l): get leases ns/l: HTTP 403 not you"},
                 {200, "{\"metadata\":{}}", "(lease ns/l): get leases ns/l: HTTP 200 the answer is no Lease"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world *w = begin(true);
+        struct fixture *w = begin(true);
         on(w, "GET " PATH "/l", rows[i].status, rows[i].body);
         start(w);
         rv_autobuf struct rv_buf room = {0};

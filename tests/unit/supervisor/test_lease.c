@@ -15,34 +15,34 @@
 #define FORBIDDEN "{\"kind\":\"Status\",\"reason\":\"Forbidden\",\"code\":403}"
 #define CONFLICT "{\"kind\":\"Status\",\"status\":\"Failure\",\"reason\":\"Conflict\",\"code\":409}"
 
-struct scene {
+struct scenario {
     struct loop *loop;
     struct script_server *server;
     struct stage *stage;
     struct lease *lease;
-    unsigned won, lost, followed, released, troubles, well;
-    char trouble[64]; /* the last one: "get 403" */
+    unsigned won, lost, followed, released, failures, well;
+    char failure[64]; /* the last one: "get 403" */
 };
 
 static void on_change(void *arg, enum lease_change c) {
-    struct scene *s = arg;
+    struct scenario *s = arg;
     s->won += c == LEASE_WON;
     s->lost += c == LEASE_LOST;
     s->followed += c == LEASE_FOLLOWED;
 }
 
-static void on_trouble(void *arg, const char *verb, const struct kube_response *r) {
-    struct scene *s = arg;
-    s->troubles += r != NULL;
+static void on_failure(void *arg, const char *verb, const struct kube_response *r) {
+    struct scenario *s = arg;
+    s->failures += r != NULL;
     s->well += r == NULL;
-    if (r != NULL) snprintf(s->trouble, sizeof s->trouble, "%s %u", verb, r->http_status);
+    if (r != NULL) snprintf(s->failure, sizeof s->failure, "%s %u", verb, r->http_status);
 }
 
-static void on_released(void *arg) { ((struct scene *)arg)->released++; }
+static void on_released(void *arg) { ((struct scenario *)arg)->released++; }
 
 /* The stage's loop is the server's too. renew_ms: how long without a renewal before it is lost. */
-static struct scene *begin(int64_t renew_ms) {
-    struct scene *s = rv_alloc(sizeof *s);
+static struct scenario *begin(int64_t renew_ms) {
+    struct scenario *s = rv_alloc(sizeof *s);
     s->stage = stage_new("plugins: []\n", "http://127.0.0.1:1");
     CU_ASSERT_PTR_NOT_NULL_FATAL(s->stage);
     s->loop = s->stage->s.loop;
@@ -56,24 +56,24 @@ static struct scene *begin(int64_t renew_ms) {
                                                 .renew_ms = renew_ms,
                                                 .retry_ms = 20,
                                                 .on_change = on_change,
-                                                .on_trouble = on_trouble,
+                                                .on_failure = on_failure,
                                                 .arg = s});
     return s;
 }
 
-static void end(struct scene *s) {
+static void end(struct scenario *s) {
     lease_free(s->lease);
     script_free(s->server);
     stage_free(s->stage);
     free(s);
 }
 
-static void on(struct scene *s, const char *when, unsigned status, const char *body, unsigned times) {
+static void on(struct scenario *s, const char *when, unsigned status, const char *body, unsigned times) {
     script_on(s->server, &(struct script_answer){.when = when, .status = status, .body = body, .times = times});
 }
 
 static void made_where_there_is_none(void) {
-    struct scene *s = begin(60000);
+    struct scenario *s = begin(60000);
     on(s, "GET " PATH "/l", 404, NOT_FOUND, 1);
     on(s, "POST " PATH, 201, LEASE("me", "t1", "1"), 1);
     on(s, "PATCH " PATH "/l", 200, LEASE("me", "t2", "2"), 1000);
@@ -92,7 +92,7 @@ static void made_where_there_is_none(void) {
 
 /* Renewed again and again: not ours. Then its renewals stop: ours after its whole duration. */
 static void taken_when_it_is_not_renewed(void) {
-    struct scene *s = begin(60000);
+    struct scenario *s = begin(60000);
     on(s, "GET " PATH "/l", 200, LEASE("other", "t1", "1"), 3);
     on(s, "GET " PATH "/l", 200, LEASE("other", "t2", "2"), 1000);
     on(s, "PATCH " PATH "/l", 200, LEASE("me", "t3", "3"), 1000);
@@ -114,7 +114,7 @@ static void taken_when_it_is_not_renewed(void) {
 }
 
 static void taken_at_once_when_given_up(void) {
-    struct scene *s = begin(60000);
+    struct scenario *s = begin(60000);
     on(s, "GET " PATH "/l", 200, LEASE("", "t1", "1"), 1);
     on(s, "PATCH " PATH "/l", 409, CONFLICT, 1); /* another one was faster */
     on(s, "GET " PATH "/l", 200, LEASE("", "t1", "2"), 1);
@@ -135,7 +135,7 @@ static void lost(void) {
         {"the server does not let us", 403, "{\"kind\":\"Status\",\"reason\":\"Forbidden\",\"code\":403}", "{}"},
         {"somebody else took it", 409, CONFLICT, LEASE("other", "t9", "9")}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene *s = begin(400);
+        struct scenario *s = begin(400);
         on(s, "GET " PATH "/l", 404, NOT_FOUND, 1);
         on(s, "POST " PATH, 201, LEASE("me", "t1", "1"), 1);
         on(s, "PATCH " PATH "/l", 200, LEASE("me", "t2", "2"), 2);
@@ -150,9 +150,9 @@ static void lost(void) {
     }
 }
 
-/* A short trouble is none. */
-static void survives_a_short_trouble(void) {
-    struct scene *s = begin(60000);
+/* A short failure is none. */
+static void survives_a_short_failure(void) {
+    struct scenario *s = begin(60000);
     on(s, "GET " PATH "/l", 500, "{}", 2);
     on(s, "GET " PATH "/l", 200, "[1,2]", 1);
     on(s, "GET " PATH "/l", 200, LEASE("me", "t0", "1"), 1); /* ours from a request whose answer was lost */
@@ -167,13 +167,13 @@ static void survives_a_short_trouble(void) {
 }
 
 /* What keeps everybody from leading is told, with what it was. */
-static void troubles(void) {
-    struct scene *s = begin(60000);
+static void failures(void) {
+    struct scenario *s = begin(60000);
     on(s, "GET " PATH "/l", 403, FORBIDDEN, 2);
     on(s, "GET " PATH "/l", 200, "[1]", 1);
     on(s, "GET " PATH "/l", 404, NOT_FOUND, 2);
     on(s, "POST " PATH, 403, FORBIDDEN, 1);
-    on(s, "POST " PATH, 409, CONFLICT, 1); /* somebody was faster: no trouble */
+    on(s, "POST " PATH, 409, CONFLICT, 1); /* somebody was faster: no failure */
     on(s, "GET " PATH "/l", 200, LEASE("", "t1", "1"), 2);
     on(s, "PATCH " PATH "/l", 403, FORBIDDEN, 1);
     on(s, "PATCH " PATH "/l", 200, LEASE("me", "t2", "2"), 1000);
@@ -182,17 +182,17 @@ static void troubles(void) {
         const char *what;
     } told[] = {{2, "get 403"}, {3, "get 200"}, {4, "create 403"}, {5, "patch 403"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(told); i++) {
-        SCRIPT_UNTIL(s->loop, s->troubles == told[i].n);
-        CHECK_ROW(strcmp(s->trouble, told[i].what) == 0 && s->well == 0, told[i].what);
+        SCRIPT_UNTIL(s->loop, s->failures == told[i].n);
+        CHECK_ROW(strcmp(s->failure, told[i].what) == 0 && s->well == 0, told[i].what);
         CHECK_ROW(!lease_had_holder(s->lease) && s->won == 0, told[i].what);
     }
     SCRIPT_UNTIL(s->loop, s->won == 1);
-    CU_ASSERT_TRUE(s->well == 1 && s->troubles == 5 && lease_had_holder(s->lease)); /* its end once */
+    CU_ASSERT_TRUE(s->well == 1 && s->failures == 5 && lease_had_holder(s->lease)); /* its end once */
     end(s);
 }
 
 static void given_up(void) {
-    struct scene *s = begin(60000);
+    struct scenario *s = begin(60000);
     on(s, "GET " PATH "/l", 404, NOT_FOUND, 1);
     on(s, "POST " PATH, 201, LEASE("me", "t1", "1"), 1);
     on(s, "PATCH " PATH "/l", 200, LEASE("", "t1", "2"), 1);
@@ -200,7 +200,7 @@ static void given_up(void) {
     lease_release(s->lease, on_released, s);
     CU_ASSERT_FALSE(lease_holds(s->lease));
     SCRIPT_UNTIL(s->loop, s->released == 1);
-    CU_ASSERT_PTR_NOT_NULL(strstr(script_last(s->server)->body, "\"holderIdentity\":\"\""));
+    CU_ASSERT_PTR_NOT_NULL(strstr(script_last(s->server)->body, "\"holderIdentity\":\"\",\"leaseDurationSeconds\":1}"));
     CU_ASSERT_PTR_NOT_NULL(strstr(script_last(s->server)->body, "\"resourceVersion\":\"1\""));
     end(s);
     s = begin(60000); /* nothing to give up: done all the same */
@@ -216,7 +216,7 @@ static const struct suite_test tests[] = {{"made where there is none", made_wher
                                           {"taken when it is not renewed", taken_when_it_is_not_renewed},
                                           {"taken at once when given up", taken_at_once_when_given_up},
                                           {"lost", lost},
-                                          {"survives a short trouble", survives_a_short_trouble},
-                                          {"troubles", troubles},
+                                          {"survives a short failure", survives_a_short_failure},
+                                          {"failures", failures},
                                           {"given up", given_up}};
 SUITE_MAIN("lease", tests)

@@ -9,8 +9,8 @@ static const char *const event_names[] = {
 #undef LIFE_X
 };
 
-/* A story: events in order, and where they lead. */
-struct story {
+/* A history: events in order, and where they lead. */
+struct history {
     const char *name;
     enum life_event events[10];
     size_t n;
@@ -18,8 +18,8 @@ struct story {
     enum life_action last;
 };
 
-static void stories(void) {
-    static const struct story all[] = {
+static void histories(void) {
+    static const struct history all[] = {
         {"starts", {LIFE_ON_ENABLE, LIFE_ON_HELLO, LIFE_ON_SYNCED}, 3, LIFE_READY, LIFE_DO_NOTHING},
         {"a crash waits",
          {LIFE_ON_ENABLE, LIFE_ON_HELLO, LIFE_ON_SYNCED, LIFE_ON_EXITED},
@@ -141,5 +141,5 @@ static void backoff(void) {
     CU_ASSERT_TRUE(lifecycle_backoff_ms(30, 0) == 24000);
 }
 
-static const struct suite_test tests[] = {{"stories", stories}, {"invariants", invariants}, {"back-off", backoff}};
+static const struct suite_test tests[] = {{"histories", histories}, {"invariants", invariants}, {"back-off", backoff}};
 SUITE_MAIN("lifecycle", tests)

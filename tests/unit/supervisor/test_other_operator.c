@@ -17,24 +17,24 @@
 #define ALL "GET /apis/coordination.k8s.io/v1/leases?fieldSelector=metadata.name%3Dtheir&resourceVersion=0"
 #define IN(ns) "GET /apis/coordination.k8s.io/v1/namespaces/" ns "/leases?"
 
-struct scene {
+struct scenario {
     struct loop *loop;
     struct script_server *server;
     struct stage *stage;
     struct other_operator *other;
-    unsigned changes, troubles, well;
+    unsigned changes, failures, well;
 };
 
-static void on_change(void *arg) { ((struct scene *)arg)->changes++; }
+static void on_change(void *arg) { ((struct scenario *)arg)->changes++; }
 
-static void on_trouble(void *arg, const struct kube_response *r) {
-    struct scene *s = arg;
-    s->troubles += r != NULL;
+static void on_failure(void *arg, const struct kube_response *r) {
+    struct scenario *s = arg;
+    s->failures += r != NULL;
     s->well += r == NULL;
 }
 
-static struct scene *begin(const struct rv_str *namespaces, size_t n) {
-    struct scene *s = rv_alloc(sizeof *s);
+static struct scenario *begin(const struct rv_str *namespaces, size_t n) {
+    struct scenario *s = rv_alloc(sizeof *s);
     s->stage = stage_new("plugins: []\n", "http://127.0.0.1:1");
     CU_ASSERT_PTR_NOT_NULL_FATAL(s->stage);
     s->loop = s->stage->s.loop;
@@ -50,23 +50,25 @@ static struct scene *begin(const struct rv_str *namespaces, size_t n) {
                                                                   .pause_ms = 30,
                                                                   .active_pause_ms = 20,
                                                                   .on_change = on_change,
-                                                                  .on_trouble = on_trouble,
+                                                                  .on_failure = on_failure,
                                                                   .arg = s});
     return s;
 }
 
-static void end(struct scene *s) {
+static void end(struct scenario *s) {
     other_operator_free(s->other);
     script_free(s->server);
     stage_free(s->stage);
     free(s);
 }
 
-static void on(struct scene *s, const char *when, unsigned status, const char *body, unsigned times) {
+static void on(struct scenario *s, const char *when, unsigned status, const char *body, unsigned times) {
     script_on(s->server, &(struct script_answer){.when = when, .status = status, .body = body, .times = times});
 }
 
-static bool is(const struct scene *s, enum other_operator_state want) { return other_operator_state(s->other) == want; }
+static bool is(const struct scenario *s, enum other_operator_state want) {
+    return other_operator_state(s->other) == want;
+}
 
 /* What is seen for the first time: by the clock of whoever renewed it. */
 static void first_sight(void) {
@@ -84,7 +86,7 @@ static void first_sight(void) {
                 {"{}", OTHER_OPERATOR_NONE},
                 {rv_buf_cstr(&fresh), OTHER_OPERATOR_ACTIVE}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene *s = begin(NULL, 0);
+        struct scenario *s = begin(NULL, 0);
         CU_ASSERT_TRUE(is(s, OTHER_OPERATOR_UNKNOWN));
         on(s, ALL, 200, rows[i].list, 100);
         SCRIPT_UNTIL(s->loop, s->changes == 1);
@@ -96,7 +98,7 @@ static void first_sight(void) {
 /* It begins, is renewed, stops: gone after the time that it says itself. A clock that is years behind changes nothing.
  */
 static void comes_and_goes(void) {
-    struct scene *s = begin(NULL, 0);
+    struct scenario *s = begin(NULL, 0);
     on(s, ALL, 200, LIST(""), 2);
     on(s, ALL, 200, LIST(ITEM("kuberay", "pod_1", OLDER)), 3); /* not renewed: somebody's leftover */
     on(s, ALL, 200, LIST(ITEM("kuberay", "pod_1", OLD)), 100000);
@@ -115,7 +117,7 @@ static void comes_and_goes(void) {
 static void given_up_or_deleted(void) {
     static const char *const after[] = {LIST(ITEM("kuberay", "", OLD)), LIST("")};
     for (size_t i = 0; i < RV_ARRAY_LEN(after); i++) {
-        struct scene *s = begin(NULL, 0);
+        struct scenario *s = begin(NULL, 0);
         on(s, ALL, 200, LIST(ITEM("kuberay", "pod_1", OLDER)), 1);
         on(s, ALL, 200, LIST(ITEM("kuberay", "pod_1", OLD)), 1);
         on(s, ALL, 200, after[i], 100000);
@@ -129,28 +131,28 @@ static void given_up_or_deleted(void) {
 /* Whoever may not look everywhere looks at home; whoever may look nowhere goes on, and says so. */
 static void forbidden(void) {
     static const char no[] = "{\"kind\":\"Status\",\"reason\":\"Forbidden\",\"code\":403}";
-    struct scene *s = begin(NULL, 0);
+    struct scenario *s = begin(NULL, 0);
     on(s, ALL, 403, no, 1);
     on(s, IN("ours"), 200, LIST(ITEM("ours", "pod_1", OLDER)), 1);
     on(s, IN("ours"), 200, LIST(ITEM("ours", "pod_1", OLD)), 100000);
     SCRIPT_UNTIL(s->loop, s->changes == 2);
-    CU_ASSERT_TRUE(is(s, OTHER_OPERATOR_ACTIVE) && s->troubles == 0);
+    CU_ASSERT_TRUE(is(s, OTHER_OPERATOR_ACTIVE) && s->failures == 0);
     end(s);
     s = begin(NULL, 0);
     on(s, "GET ", 403, no, 100000);
     SCRIPT_UNTIL(s->loop, s->changes == 1);
-    CU_ASSERT_TRUE(is(s, OTHER_OPERATOR_NONE) && s->troubles == 1);
+    CU_ASSERT_TRUE(is(s, OTHER_OPERATOR_NONE) && s->failures == 1);
     end(s);
     s = begin(NULL, 0); /* a server that fails: the first looks are repeated, not for ever */
     on(s, "GET ", 500, "{}", 100000);
     SCRIPT_UNTIL(s->loop, s->changes == 1);
-    CU_ASSERT_TRUE(is(s, OTHER_OPERATOR_NONE) && s->troubles == 5);
+    CU_ASSERT_TRUE(is(s, OTHER_OPERATOR_NONE) && s->failures == 5);
     end(s);
 }
 
 static void namespaces(void) {
     static const struct rv_str in[] = {{"a", 1}, {"ours", 4}};
-    struct scene *s = begin(in, 2);
+    struct scenario *s = begin(in, 2);
     on(s, IN("a"), 200, LIST(""), 100000);
     on(s, IN("ours"), 200, LIST(ITEM("ours", "pod_1", OLDER)), 1);
     on(s, IN("ours"), 200, LIST(ITEM("ours", "pod_1", OLD)), 100000);

@@ -9,7 +9,7 @@
 enum { NAMES = 12, GONE = 0 };
 
 /* Versions only grow; GONE means that the object is not there. */
-struct world {
+struct fixture {
     struct outbox *box;
     struct blob *blob;
     unsigned version[NAMES], incarnation[NAMES], next; /* the cache */
@@ -24,7 +24,7 @@ static size_t index_of(struct rv_str name) { return (size_t)(name.p[0] - 'a'); }
 static struct rv_str name_of(size_t i) { return (struct rv_str){&"abcdefghijkl"[i], 1}; }
 
 static struct blob *fetch(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, struct msg_object *ret) {
-    struct world *w = arg;
+    struct fixture *w = arg;
     size_t i = index_of(name);
     if (w->version[i] == GONE) return NULL;
     *ret = (struct msg_object){.kind = kind, .ns = ns, .name = name_of(i), .rev = w->version[i]};
@@ -32,7 +32,7 @@ static struct blob *fetch(void *arg, uint32_t kind, struct rv_str ns, struct rv_
 }
 
 static void reader(void *arg, struct msg *m, struct blob *payload) {
-    struct world *w = arg;
+    struct fixture *w = arg;
     w->sent++;
     switch (m->type) {
     case MSG_SNAP_BEGIN:
@@ -69,41 +69,41 @@ static void reader(void *arg, struct msg *m, struct blob *payload) {
     }
 }
 
-static void world_new(struct world *w) {
-    *w = (struct world){.next = 1};
+static void fixture_new(struct fixture *w) {
+    *w = (struct fixture){.next = 1};
     w->blob = blob_new((struct rv_bytes){(const uint8_t *)"\x80", 1});
     w->box = outbox_new(&(struct outbox_opts){fetch, reader, w});
 }
 
-static void world_free(struct world *w) {
+static void fixture_free(struct fixture *w) {
     outbox_free(w->box);
     blob_unref(w->blob);
 }
 
-static void change(struct world *w, size_t i) {
+static void change(struct fixture *w, size_t i) {
     w->version[i] = w->next++;
     outbox_changed(w->box, 0, RV_STR("ns"), name_of(i));
 }
 
-static void vanish(struct world *w, size_t i) {
+static void vanish(struct fixture *w, size_t i) {
     if (w->version[i] == GONE) return;
     struct msg_object gone = {.ns = RV_STR("ns"), .name = name_of(i), .uid = RV_STR("u"), .rev = w->next++};
     w->version[i] = GONE;
     outbox_deleted(w->box, 0, &gone);
 }
 
-static void snapshot(struct world *w) {
+static void snapshot(struct fixture *w) {
     outbox_snapshot_begin(w->box, w->next);
     for (size_t i = 0; i < NAMES; i++)
         if (w->version[i] != GONE) outbox_changed(w->box, 0, RV_STR("ns"), name_of(i));
     outbox_snapshot_end(w->box, w->next);
 }
 
-static bool mirrors(const struct world *w) { return memcmp(w->mirror, w->version, sizeof w->mirror) == 0; }
+static bool mirrors(const struct fixture *w) { return memcmp(w->mirror, w->version, sizeof w->mirror) == 0; }
 
 static void coalesces(void) {
-    struct world w;
-    world_new(&w);
+    struct fixture w;
+    fixture_new(&w);
     for (int i = 0; i < 1000; i++) change(&w, (size_t)i % 3);
     outbox_pump(w.box);
     CU_ASSERT_EQUAL(w.sent, 0); /* no credit yet */
@@ -114,13 +114,13 @@ static void coalesces(void) {
     outbox_credit(w.box, 2, 1000);
     CU_ASSERT_EQUAL(w.sent, 3);
     CU_ASSERT_TRUE(mirrors(&w));
-    world_free(&w);
+    fixture_free(&w);
 }
 
 /* A result never comes before the object that its action changed, and what was flushed is not told twice. */
 static void flushes_before_results(void) {
-    struct world w;
-    world_new(&w);
+    struct fixture w;
+    fixture_new(&w);
     for (size_t i = 0; i < NAMES; i++) change(&w, i);
     outbox_flush_object(w.box, 0, RV_STR("ns"), name_of(7)); /* without any credit */
     CU_ASSERT_EQUAL(w.mirror[7], w.version[7]);
@@ -131,10 +131,10 @@ static void flushes_before_results(void) {
     outbox_credit(w.box, 100, 1000);
     CU_ASSERT_EQUAL(w.sent, NAMES);
     CU_ASSERT_TRUE(mirrors(&w));
-    world_free(&w);
+    fixture_free(&w);
 }
 
-static void result(struct world *w, uint64_t id, size_t body) {
+static void result(struct fixture *w, uint64_t id, size_t body) {
     rv_autobuf struct rv_buf b = {0};
     rv_buf_reserve(&b, body);
     memset(b.p, 'x', body);
@@ -146,8 +146,8 @@ static void result(struct world *w, uint64_t id, size_t body) {
 
 /* Bodies cost their bytes: they wait in order, what has none does not wait behind them, and objects have their turn. */
 static void results_cost_credit(void) {
-    struct world w;
-    world_new(&w);
+    struct fixture w;
+    fixture_new(&w);
     for (uint64_t id = 1; id <= 20; id++) result(&w, id, 100 << 10);
     result(&w, 21, 0);
     CU_ASSERT_TRUE(w.result_n == 1 && w.results[0] == 21);
@@ -168,18 +168,18 @@ static void results_cost_credit(void) {
     CU_ASSERT_EQUAL(w.results[21], 22);
     for (uint64_t id = 23; id <= 80; id++) result(&w, id, 1 << 20);
     CU_ASSERT_TRUE(outbox_result_bytes(w.box) > 50 << 20); /* what still waits goes with the outbox */
-    world_free(&w);
+    fixture_free(&w);
 }
 
 /* Gone and back: both are told, the deletion first. Changed and gone: only the deletion. */
 static void recreations(void) {
-    struct world w;
-    world_new(&w);
+    struct fixture w;
+    fixture_new(&w);
     change(&w, 0);
     outbox_credit(w.box, 100, 1000);
     outbox_credit(w.box, 0, 0);
     CU_ASSERT_EQUAL(w.sent, 1);
-    struct world *p = &w;
+    struct fixture *p = &w;
     w.box = outbox_free(w.box);
     w.box = outbox_new(&(struct outbox_opts){fetch, reader, p});
     vanish(&w, 0);
@@ -190,14 +190,14 @@ static void recreations(void) {
     outbox_credit(w.box, 100, 1000);
     CU_ASSERT_EQUAL(w.sent, 3);
     CU_ASSERT_TRUE(mirrors(&w));
-    world_free(&w);
+    fixture_free(&w);
 }
 
 /* A fresh reader asks for a snapshot after each of the messages in turn; it always ends with the cache's state. */
 static void snapshot_at_every_index(void) {
     for (unsigned cut = 0; cut < 40; cut++) {
-        struct world w;
-        world_new(&w);
+        struct fixture w;
+        fixture_new(&w);
         for (size_t i = 0; i < NAMES; i++) change(&w, i);
         snapshot(&w);
         for (unsigned step = 0; step < 40; step++) {
@@ -214,15 +214,15 @@ static void snapshot_at_every_index(void) {
         CU_ASSERT_EQUAL(w.begins, 2);
         CU_ASSERT_TRUE(w.ends >= 1 && !w.snapshot);
         CU_ASSERT_EQUAL(outbox_depth(w.box), 0);
-        world_free(&w);
+        fixture_free(&w);
     }
 }
 
-static void random_worlds(void) {
+static void random_fixtures(void) {
     for (unsigned seed = 1; seed <= 60; seed++) {
-        struct world w;
+        struct fixture w;
         unsigned r = seed * 2654435761u;
-        world_new(&w);
+        fixture_new(&w);
         outbox_credit(w.box, seed % 5, 1000);
         snapshot(&w);
         for (int step = 0; step < 800; step++) {
@@ -256,7 +256,7 @@ static void random_worlds(void) {
         if (!mirrors(&w)) printf("\n    seed %u", seed);
         CU_ASSERT_TRUE(mirrors(&w));
         CU_ASSERT_FALSE(w.snapshot);
-        world_free(&w);
+        fixture_free(&w);
     }
 }
 
@@ -265,5 +265,5 @@ static const struct suite_test tests[] = {{"coalesces", coalesces},
                                           {"results cost credit", results_cost_credit},
                                           {"recreations", recreations},
                                           {"snapshot at every index", snapshot_at_every_index},
-                                          {"random worlds", random_worlds}};
+                                          {"random fixtures", random_fixtures}};
 SUITE_MAIN("outbox", tests)

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "ipc/base/log.h"
-#include "plugin_world.h"
+#include "plugin_fixture.h"
 
 static int log_pipe[2];
 static char logged_text[65536];
@@ -29,12 +29,12 @@ static const char *logged(void) {
 }
 
 /* Until it has been heard: what is asked for after it has its answer. */
-static void wait_heard(struct plugin_world *w, uint64_t id) {
-    world_send(w, (struct msg){.type = MSG_ACTION,
-                               .action = {.id = id,
-                                          .key = {RV_STR("ns"), RV_STR("a")},
-                                          .a = {.size = sizeof(struct rv_action), .verb = RV_VERB_TIMER}}});
-    (void)world_receive(w, MSG_RESULT);
+static void wait_heard(struct plugin_fixture *w, uint64_t id) {
+    fixture_send(w, (struct msg){.type = MSG_ACTION,
+                                 .action = {.id = id,
+                                            .key = {RV_STR("ns"), RV_STR("a")},
+                                            .a = {.size = sizeof(struct rv_action), .verb = RV_VERB_TIMER}}});
+    (void)fixture_receive(w, MSG_RESULT);
 }
 
 static void log_lines(void) {
@@ -56,15 +56,15 @@ static void log_lines(void) {
          " plugin=toy x=1\n", "other"},
         {RV_LOG_INFO, NULL, "{\"#x\":\"1\",\"#plugin\":\"other\",\"#host\":\"other\"}", " plugin=toy x=1\n", "other"},
     };
-    struct plugin_world *w = plugin_world_new("");
-    world_ready(w);
+    struct plugin_fixture *w = plugin_fixture_new("");
+    fixture_ready(w);
     listen_to_log(RV_LOG_INFO);
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
         struct rv_key key = {RV_STR(""), RV_STR("")};
         if (rows[i].key != NULL) key = (struct rv_key){RV_STR("ns"), rv_str(rows[i].key)};
-        world_send(w, (struct msg){.type = MSG_LOG,
-                                   .log = {rows[i].level, RV_STR("said"), key, from_json(a, rows[i].fields)}});
+        fixture_send(w, (struct msg){.type = MSG_LOG,
+                                     .log = {rows[i].level, RV_STR("said"), key, from_json(a, rows[i].fields)}});
         wait_heard(w, i + 1);
         const char *text = logged();
         bool as_wanted = (rows[i].line == NULL || strstr(text, rows[i].line) != NULL) &&
@@ -73,25 +73,25 @@ static void log_lines(void) {
         if (!as_wanted) printf("\n    %s", text);
     }
     stop_listening();
-    plugin_world_free(w);
+    plugin_fixture_free(w);
 }
 
-/* Whoever says why he cannot run is believed; whether he is tried again says the kind of trouble. */
+/* Whoever says why he cannot run is believed; whether he is tried again says the kind of failure. */
 static void cannot_run(void) {
     static const struct {
         int32_t code;
         const char *state;
     } rows[] = {{RV_E_ABI, "misfit"}, {RV_E_CONFIG, "misfit"}, {RV_E_UNAVAILABLE, "backoff"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct plugin_world *w = plugin_world_new("");
-        world_ready(w);
-        world_send(w, (struct msg){.type = MSG_FAILED, .text = {rows[i].code, RV_STR("no such thing")}});
+        struct plugin_fixture *w = plugin_fixture_new("");
+        fixture_ready(w);
+        fixture_send(w, (struct msg){.type = MSG_FAILED, .text = {rows[i].code, RV_STR("no such thing")}});
         wait_heard(w, 1);
-        world_die(w, PUPPET_FAILS, FLIGHT_RECONCILE, "a");
-        if (!world_state(w, rows[i].state)) printf("\n    it is %s", world_info(w).state);
-        CHECK_ROW(world_state(w, rows[i].state), rows[i].state);
-        CHECK_ROW(strstr(world_info(w).why, "no such thing") != NULL, rows[i].state);
-        plugin_world_free(w);
+        fixture_die(w, PUPPET_FAILS, FLIGHT_RECONCILE, "a");
+        if (!fixture_state(w, rows[i].state)) printf("\n    it is %s", fixture_info(w).state);
+        CHECK_ROW(fixture_state(w, rows[i].state), rows[i].state);
+        CHECK_ROW(strstr(fixture_info(w).why, "no such thing") != NULL, rows[i].state);
+        plugin_fixture_free(w);
     }
 }
 

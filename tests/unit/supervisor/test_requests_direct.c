@@ -9,7 +9,7 @@
 #include "tests/support/script_server.h"
 #include "tests/unit/sdk/suite.h"
 
-struct world {
+struct fixture {
     struct loop *loop;
     struct script_server *ray, *api;
     struct http_direct *http;
@@ -43,14 +43,14 @@ static void on_answer(void *arg, const struct http_answer *a) {
 }
 
 /* NULL: nothing. */
-static void allow(struct world *w, const char *range) {
+static void allow(struct fixture *w, const char *range) {
     struct address_range r;
     CU_ASSERT_TRUE(range == NULL || address_range_parse(rv_str(range), &r));
     http_direct_allow(w->http, &r, range != NULL ? 1 : 0);
 }
 
-static struct world begin(void) {
-    struct world w = {.loop = loop_new(NULL)};
+static struct fixture begin(void) {
+    struct fixture w = {.loop = loop_new(NULL)};
     w.ray = script_new(w.loop);
     w.api = script_new(w.loop);
     w.peers = kube_peers_new();
@@ -61,7 +61,7 @@ static struct world begin(void) {
     return w;
 }
 
-static void end(struct world *w) {
+static void end(struct fixture *w) {
     http_direct_free(w->http);
     kube_peers_free(w->peers);
     CU_ASSERT_TRUE(script_unexpected(w->ray) == 0 && script_count(w->api) == 0);
@@ -70,7 +70,7 @@ static void end(struct world *w) {
     loop_free(w->loop);
 }
 
-static struct seen ask(struct world *w, struct rv_http_request r, const char *url, const char *credential) {
+static struct seen ask(struct fixture *w, struct rv_http_request r, const char *url, const char *credential) {
     struct seen s = {0};
     r.size = sizeof r;
     r.url = rv_str(url);
@@ -81,14 +81,14 @@ static struct seen ask(struct world *w, struct rv_http_request r, const char *ur
     return s;
 }
 
-static struct seen ask_path(struct world *w, struct rv_http_request r, const char *path, const char *credential) {
+static struct seen ask_path(struct fixture *w, struct rv_http_request r, const char *path, const char *credential) {
     char url[256];
     snprintf(url, sizeof url, "%s%s", w->base, path);
     return ask(w, r, url, credential);
 }
 
 static void what_goes_out(void) {
-    struct world w = begin();
+    struct fixture w = begin();
     script_on(w.ray, &(struct script_answer){.body = "{\"jobs\":[]}", .times = 3});
     struct seen s =
         ask_path(&w, (struct rv_http_request){0}, "/api/jobs/?a=b%20c", "X-Ray-Authorization: Bearer t0ken");
@@ -135,7 +135,7 @@ static void what_comes_back(void) {
         {"hung up", {.how = SCRIPT_HANGUP}, {0}, RV_E_UNAVAILABLE, 0, false, ""},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world w = begin();
+        struct fixture w = begin();
         script_on(w.ray, &rows[i].answer);
         struct seen s = ask_path(&w, rows[i].r, "/x", NULL);
         CHECK_ROW(s.code == rows[i].code && s.status == rows[i].status && s.json == rows[i].json, rows[i].row);
@@ -157,7 +157,7 @@ static void trailers(void) {
         {"no text", "grpc-status: \xff\r\ngrpc-x: 1\r\n", "{\"grpc-x\":\"1\"}"},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world w = begin();
+        struct fixture w = begin();
         script_on(w.ray, &(struct script_answer){.body = "1", .headers = rows[i].headers});
         struct seen s = ask_path(&w, (struct rv_http_request){0}, "/x", NULL);
         CHECK_ROW(s.code == 0 && strcmp(s.trailers, rows[i].want) == 0, rows[i].row);
@@ -194,7 +194,7 @@ static void forbidden(void) {
                                        "https://Kubernetes.DEFAULT.svc/api",
                                        "https://%6bubernetes.default.svc:6443/",
                                        "http://kubernetes.default.svc.cluster.local.:8265/"};
-    struct world w = begin();
+    struct fixture w = begin();
     const char *port = strrchr(w.api_url, ':') + 1;
     for (size_t i = 0; i < RV_ARRAY_LEN(urls); i++) {
         rv_autobuf struct rv_buf url = {0};
@@ -226,7 +226,7 @@ static void nobodys_service(void) {
                 {"http://0.0.0.0:PORT/", "0.0.0.0 is no address of a host"},
                 {"http://[::]:PORT/", ":: is no address of a host"},
                 {"http://239.1.1.1/", "239.1.1.1 is a multicast address"}};
-    struct world w = begin();
+    struct fixture w = begin();
     const char *port = strrchr(w.base, ':') + 1;
     allow(&w, NULL);
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
@@ -248,7 +248,7 @@ static void nobodys_service(void) {
 
 /* Each address of this machine's interfaces. */
 static void own_addresses(void) {
-    struct world w = begin();
+    struct fixture w = begin();
     struct ifaddrs *list = NULL;
     CU_ASSERT_EQUAL_FATAL(getifaddrs(&list), 0);
     for (const struct ifaddrs *i = list; i != NULL; i = i->ifa_next) {
@@ -270,7 +270,7 @@ static void own_addresses(void) {
 
 /* A connection that is open already is judged anew. */
 static void used_again(void) {
-    struct world w = begin();
+    struct fixture w = begin();
     script_on(w.ray, &(struct script_answer){.body = "1", .times = 2});
     CU_ASSERT_EQUAL(ask_path(&w, (struct rv_http_request){0}, "/x", NULL).code, 0);
     CU_ASSERT_EQUAL(ask_path(&w, (struct rv_http_request){0}, "/x", NULL).code, 0);
@@ -313,14 +313,14 @@ static void ranges(void) {
 static void other_protocols(void) {
     static const char *const urls[] = {"file:///etc/passwd", "gopher://127.0.0.1:1/", "ftp://127.0.0.1:1/", "http://",
                                        ""};
-    struct world w = begin();
+    struct fixture w = begin();
     for (size_t i = 0; i < RV_ARRAY_LEN(urls); i++)
         CHECK_ROW(ask(&w, (struct rv_http_request){0}, urls[i], NULL).code == RV_E_UNAVAILABLE, urls[i]);
     end(&w);
 }
 
 static void at_the_end(void) {
-    struct world w = begin();
+    struct fixture w = begin();
     struct seen a = {0}, b = {0};
     char url[96];
     snprintf(url, sizeof url, "%s/x", w.base);

@@ -29,21 +29,21 @@ static void on_answer(void *arg, const struct http_answer *a) {
     snprintf(s->message, sizeof s->message, "%.*s", RV_STR_ARG(a->message));
 }
 
-struct world {
+struct fixture {
     struct stage *stage;
     struct script_server *api;
     struct http_proxy *proxy;
 };
 
-static struct world begin(void) {
-    struct world w = {.stage = stage_new("", "http://127.0.0.1:1")};
+static struct fixture begin(void) {
+    struct fixture w = {.stage = stage_new("", "http://127.0.0.1:1")};
     w.api = script_new(w.stage->s.loop);
     CU_ASSERT_TRUE(stage_connect(w.stage, script_url(w.api)));
     w.proxy = http_proxy_new(&w.stage->s, NULL);
     return w;
 }
 
-static void end(struct world *w) {
+static void end(struct fixture *w) {
     http_proxy_free(w->proxy);
     CU_ASSERT_EQUAL(script_unexpected(w->api), 0);
     w->stage->s.client = kube_client_free(w->stage->s.client);
@@ -51,7 +51,7 @@ static void end(struct world *w) {
     stage_free(w->stage);
 }
 
-static bool ask(struct world *w, const struct rv_http_request *more, const char *url, const char *credential,
+static bool ask(struct fixture *w, const struct rv_http_request *more, const char *url, const char *credential,
                 struct seen *ret) {
     struct rv_http_request r = *more;
     *ret = (struct seen){0};
@@ -85,7 +85,7 @@ static void urls(void) {
         {"ftp://s.n.svc/", NULL},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world w = begin();
+        struct fixture w = begin();
         struct seen s;
         script_on(w.api, &(struct script_answer){.body = "{}"});
         CHECK_ROW(ask(&w, &(struct rv_http_request){0}, rows[i].url, NULL, &s) == (rows[i].line != NULL), rows[i].url);
@@ -100,7 +100,7 @@ static void what_goes_out(void) {
     const struct rv_http_request post = {.method = RV_STR("POST"),
                                          .content_type = RV_STR("application/json"),
                                          .body = {(const uint8_t *)body, sizeof body - 1}};
-    struct world w = begin();
+    struct fixture w = begin();
     struct seen s;
     script_on(w.api, &(struct script_answer){.body = "{\"id\":1}"});
     CU_ASSERT_TRUE(ask(&w, &post, "http://s.n.svc:8265/api/jobs/", "X-Ray-Authorization: Bearer t0ken", &s));
@@ -151,7 +151,7 @@ static void what_comes_back(void) {
         {"hung up", {.how = SCRIPT_HANGUP}, {.method = {"POST", 4}}, RV_E_UNAVAILABLE, 0, false, ""},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world w = begin();
+        struct fixture w = begin();
         struct seen s;
         script_on(w.api, &rows[i].answer);
         CHECK_ROW(ask(&w, &rows[i].r, "http://s.n.svc:8265/x", NULL, &s), rows[i].row);
@@ -190,7 +190,7 @@ static void addresses(void) {
         {"http://10.0.0.7:8000/", PODS "10.0.0.7", {.status = 403}, NULL, RV_E_FORBIDDEN},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world w = begin();
+        struct fixture w = begin();
         struct seen s;
         struct script_answer pods = rows[i].pods;
         pods.when = "fieldSelector";
@@ -259,7 +259,7 @@ static void addresses_of_nobody(void) {
 }
 
 static void never_the_api_server(void) {
-    struct world w = begin();
+    struct fixture w = begin();
     struct seen s;
     CU_ASSERT_TRUE(ask(&w, &(struct rv_http_request){0}, "https://kubernetes.default.svc/api", NULL, &s));
     CU_ASSERT_EQUAL(s.code, RV_E_DENIED);
@@ -271,7 +271,7 @@ static void never_the_api_server(void) {
 static void never_the_supervisors_header(void) {
     static const char *const lines[] = {"Authorization: Bearer x", "authorization:x"};
     for (size_t i = 0; i < RV_ARRAY_LEN(lines); i++) {
-        struct world w = begin();
+        struct fixture w = begin();
         struct seen s;
         CHECK_ROW(ask(&w, &(struct rv_http_request){0}, "http://s.n.svc/", lines[i], &s), lines[i]);
         CHECK_ROW(s.code == RV_E_INVALID && script_count(w.api) == 0, lines[i]);
@@ -280,7 +280,7 @@ static void never_the_supervisors_header(void) {
 }
 
 static void shutdown_now(void) {
-    struct world w = begin();
+    struct fixture w = begin();
     struct seen s = {0};
     const struct rv_http_request r = {.size = sizeof r, .method = RV_STR("GET"), .url = RV_STR("http://s.n.svc/")};
     script_on(w.api, &(struct script_answer){.how = SCRIPT_SILENT});
@@ -291,7 +291,7 @@ static void shutdown_now(void) {
     end(&w);
 }
 
-static void ask_of(struct world *w, const char *service, unsigned i, unsigned ms, struct seen *ret) {
+static void ask_of(struct fixture *w, const char *service, unsigned i, unsigned ms, struct seen *ret) {
     rv_autobuf struct rv_buf url = {0};
     rv_buf_addf(&url, "http://%s%u.n.svc/x", service, i);
     struct rv_http_request r = {.size = sizeof r, .method = RV_STR("GET"), .url = rv_buf_str(&url), .timeout_ms = ms};
@@ -306,7 +306,7 @@ static void turns(void) {
     CU_ASSERT_EQUAL(getrlimit(RLIMIT_NOFILE, &files), 0);
     files.rlim_cur = files.rlim_max;
     CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &files), 0);
-    struct world w = begin();
+    struct fixture w = begin();
     static struct seen slow[N], late, next, good;
     script_on(w.api, &(struct script_answer){.when = SERVICE "slow", .how = SCRIPT_SILENT, .times = 2 * N});
     script_on(w.api, &(struct script_answer){.when = SERVICE "good", .body = "1", .times = 2});

@@ -75,7 +75,7 @@ static void dns_go(void) {
 
 /* ---- requests to Ray -------------------------------------------------------------------------------------- */
 
-struct world {
+struct fixture {
     struct loop *loop;
     struct script_server *ray;
     struct http_direct *http;
@@ -103,8 +103,8 @@ static void allow_local(struct http_direct *h) {
     http_direct_allow(h, local, RV_ARRAY_LEN(local));
 }
 
-static struct world begin(bool hangs) {
-    struct world w = {.loop = loop_new(NULL), .peers = kube_peers_new()};
+static struct fixture begin(bool hangs) {
+    struct fixture w = {.loop = loop_new(NULL), .peers = kube_peers_new()};
     w.ray = script_new(w.loop);
     w.http = http_direct_new(w.loop, "http://127.0.0.1:1", w.peers, NULL);
     allow_local(w.http);
@@ -113,7 +113,7 @@ static struct world begin(bool hangs) {
     return w;
 }
 
-static void end(struct world *w) {
+static void end(struct fixture *w) {
     dns_go();
     http_direct_free(w->http);
     kube_peers_free(w->peers);
@@ -124,7 +124,7 @@ static void end(struct world *w) {
     loop_free(w->loop);
 }
 
-static void send_to(struct world *w, const char *method, const char *host, unsigned ms, struct seen *s) {
+static void send_to(struct fixture *w, const char *method, const char *host, unsigned ms, struct seen *s) {
     rv_autobuf struct rv_buf url = {0};
     rv_buf_addf(&url, "http://%s:%s/x", host, w->port);
     struct rv_http_request r = {.size = sizeof r, .method = rv_str(method), .url = rv_buf_str(&url), .timeout_ms = ms};
@@ -133,7 +133,7 @@ static void send_to(struct world *w, const char *method, const char *host, unsig
     CU_ASSERT_EQUAL(s->times, 0); /* never from within */
 }
 
-static void send_numbered(struct world *w, unsigned i, unsigned ms, struct seen *s) {
+static void send_numbered(struct fixture *w, unsigned i, unsigned ms, struct seen *s) {
     char name[32];
     snprintf(name, sizeof name, "slow%u.test", i);
     send_to(w, "GET", name, ms, s);
@@ -150,7 +150,7 @@ static unsigned say(const struct seen *s, unsigned n, const char *why) {
 /* More names than are resolved at once. Then again, with the threads still there. */
 static void time_outs(void) {
     enum { N = 3 * RESOLVING_MAX };
-    struct world w = begin(true);
+    struct fixture w = begin(true);
     static struct seen s[N];
     for (unsigned round = 0; round < 3; round++) {
         for (unsigned i = 0; i < N; i++) send_numbered(&w, i, 400, &s[i]);
@@ -175,7 +175,7 @@ static void time_outs(void) {
 /* One name takes one thread, whoever asks for it. */
 static void one_name(void) {
     enum { N = 2 * RESOLVING_MAX };
-    struct world w = begin(true);
+    struct fixture w = begin(true);
     static struct seen s[N], other, gone;
     script_on(w.ray, &(struct script_answer){.body = "1", .times = N + 1});
     for (unsigned i = 0; i < N; i++)
@@ -208,7 +208,7 @@ static void what_is_asked(void) {
         {"IPv6, where nobody listens", "[::1]", "GET", RV_E_UNAVAILABLE, 0, "Failed to connect to ::1"},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world w = begin(false);
+        struct fixture w = begin(false);
         struct seen s[2];
         if (rows[i].code == 0) script_on(w.ray, &(struct script_answer){.body = "1", .times = 2});
         for (size_t j = 0; j < 2; j++) {
@@ -224,7 +224,7 @@ static void what_is_asked(void) {
 /* Whatever a request waits for when the supervisor ends. */
 static void at_the_end(void) {
     enum { N = 2 * RESOLVING_MAX };
-    struct world w = begin(true);
+    struct fixture w = begin(true);
     static struct seen s[N], gone, twice;
     send_numbered(&w, 0, 20, &gone);
     SCRIPT_UNTIL(w.loop, gone.times == 1);
@@ -270,14 +270,14 @@ static void api_server(void) {
 
 /* ---- plugins and the API server ---------------------------------------------------------------------------- */
 
-static struct seen ask(struct world *w, const char *host) {
+static struct seen ask(struct fixture *w, const char *host) {
     struct seen s;
     send_to(w, "GET", host, 2000, &s);
     SCRIPT_UNTIL(w->loop, s.times == 1);
     return s;
 }
 
-static void use_api(struct world *w, const char *host) {
+static void use_api(struct fixture *w, const char *host) {
     rv_autobuf struct rv_buf url = {0};
     rv_buf_addf(&url, "http://%s:%s/", host, w->port);
     http_direct_free(w->http);
@@ -288,7 +288,7 @@ static void use_api(struct world *w, const char *host) {
 /* With a DNS server that is silent: nothing waits for it, and the name is enough. When it has spoken every address
  * counts. */
 static void api_server_by_name(void) {
-    struct world w = begin(true);
+    struct fixture w = begin(true);
     use_api(&w, "Slow-two.test");
     CU_ASSERT_EQUAL(ask(&w, "slow-two.test").code, RV_E_DENIED);
     CU_ASSERT_EQUAL(ask(&w, "SLOW-TWO.test.").code, RV_E_DENIED);
@@ -305,7 +305,7 @@ static void api_server_by_name(void) {
 
 /* Its own name says nothing here: the connections do. */
 static void api_server_by_connection(void) {
-    struct world w = begin(true);
+    struct fixture w = begin(true);
     struct stage *stage = stage_new("", "http://127.0.0.1:1");
     rv_autobuf struct rv_buf url = {0};
     rv_buf_addf(&url, "http://quick.test:%s", w.port);
@@ -330,7 +330,7 @@ static void api_server_by_connection(void) {
     end(&w);
 }
 
-static struct seen ask_http2(struct world *w, struct rv_str url) {
+static struct seen ask_http2(struct fixture *w, struct rv_str url) {
     struct seen s = {0};
     struct rv_http_request r = {.size = sizeof r, .method = RV_STR("POST"), .url = url, .http2 = 1};
     http_direct_send(w->http, &r, NULL, on_answer, &s);
@@ -340,7 +340,7 @@ static struct seen ask_http2(struct world *w, struct rv_str url) {
 
 /* A connection over HTTP/2 is kept without asking again; each new one asks anew, for pods change their addresses. */
 static void http2_connections(void) {
-    struct world w = begin(false);
+    struct fixture w = begin(false);
     struct h2_server *head = h2_server_new(w.loop, NULL);
     rv_autobuf struct rv_buf url = {0}, nowhere = {0};
     rv_buf_addf(&url, "http://two.test:%u/ok", h2_server_port(head));

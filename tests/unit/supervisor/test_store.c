@@ -3,7 +3,7 @@
 
 #include "tests/unit/sdk/suite.h"
 
-struct world {
+struct fixture {
     struct rv_arena *arena;
     struct store *store;
     struct store_collection *pods;
@@ -13,7 +13,7 @@ struct world {
 };
 
 static void on_change(void *arg, const struct store_object *o, bool deleted) {
-    struct world *w = arg;
+    struct fixture *w = arg;
     rv_buf_addf(&w->told, "%c" RV_STR_FMT "@" RV_STR_FMT " ", deleted ? '-' : '+', RV_STR_ARG(o->name),
                 RV_STR_ARG(o->resource_version));
     CU_ASSERT_TRUE(o->rev > w->last_rev && o->rev == store_rev(w->store)); /* one more for each change */
@@ -21,21 +21,21 @@ static void on_change(void *arg, const struct store_object *o, bool deleted) {
     w->last_rev = o->rev;
 }
 
-static struct store_collection *collection(struct world *w, const char *ns, const char *selector,
+static struct store_collection *collection(struct fixture *w, const char *ns, const char *selector,
                                            const struct rv_projection *p) {
     bool widened;
     struct store_collection_opts o = {"v1", "pods", "Pod", ns, selector, p};
     return store_collection_get(w->store, &o, &widened, NULL);
 }
 
-static void begin(struct world *w) {
-    *w = (struct world){.arena = rv_arena_new(), .store = store_new()};
+static void begin(struct fixture *w) {
+    *w = (struct fixture){.arena = rv_arena_new(), .store = store_new()};
     w->pods = collection(w, NULL, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(w->pods);
     w->listener = store_listen(w->pods, on_change, w);
 }
 
-static void end(struct world *w) {
+static void end(struct fixture *w) {
     store_unlisten(w->listener);
     store_collection_unref(w->pods);
     store_free(w->store);
@@ -43,7 +43,7 @@ static void end(struct world *w) {
     rv_arena_free(w->arena);
 }
 
-static struct rv_val object(struct world *w, const char *name, const char *uid, int version, const char *spec) {
+static struct rv_val object(struct fixture *w, const char *name, const char *uid, int version, const char *spec) {
     return from_json(w->arena, rv_arena_fmt(w->arena,
                                             "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"%s\","
                                             "\"namespace\":\"d\",\"uid\":\"%s\",\"resourceVersion\":\"%d\"},\"spec\":"
@@ -53,18 +53,18 @@ static struct rv_val object(struct world *w, const char *name, const char *uid, 
 }
 
 /* Steps, one after another; returns what was announced. */
-static bool told(struct world *w, const char *want) {
+static bool told(struct fixture *w, const char *want) {
     bool same = rv_str_is(rv_buf_str(&w->told), want);
     if (!same) printf("\n    told \"%s\"", rv_buf_cstr(&w->told));
     rv_buf_clear(&w->told);
     return same;
 }
 
-static const struct store_object *find(struct world *w, const char *name) {
+static const struct store_object *find(struct fixture *w, const char *name) {
     return store_find(w->pods, RV_STR("d"), rv_str(name));
 }
 
-static void remove_it(struct world *w, const char *name, const char *uid, int version) {
+static void remove_it(struct fixture *w, const char *name, const char *uid, int version) {
     store_remove(w->pods, RV_STR("d"), rv_str(name), rv_str(uid), rv_arena_fmt(w->arena, "%d", version));
 }
 
@@ -114,7 +114,7 @@ static void orders(void) {
         {"removed without having been", {{'r', "u", 5, ""}, {'d', "u", 0, ""}}, "", NULL},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world w;
+        struct fixture w;
         begin(&w);
         for (size_t k = 0; k < RV_ARRAY_LEN(rows[i].steps) && rows[i].steps[k].what != 0; k++) {
             const char *uid = rows[i].steps[k].uid;
@@ -140,7 +140,7 @@ static void orders(void) {
 
 /* A new version without a change is not announced, but kept, with the same rev. */
 static void quiet(void) {
-    struct world w;
+    struct fixture w;
     begin(&w);
     store_put(w.pods, object(&w, "a", "u", 5, "x"));
     uint64_t rev = find(&w, "a")->rev;
@@ -157,7 +157,7 @@ static void quiet(void) {
 
 /* A version that was only noted is told once somebody was refused for the one before. */
 static void refused(void) {
-    struct world w;
+    struct fixture w;
     begin(&w);
     struct rv_str v1 = RV_STR("v1"), pods = RV_STR("pods"), d = RV_STR("d"), a = RV_STR("a"), none = {NULL, 0};
     store_put(w.pods, object(&w, "a", "u1", 3, "x"));
@@ -181,7 +181,7 @@ static void refused(void) {
 }
 
 static void relist(void) {
-    struct world w;
+    struct fixture w;
     begin(&w);
     CU_ASSERT_FALSE(store_collection_synced(w.pods));
     store_replace_begin(w.pods, false);
@@ -213,7 +213,7 @@ static void relist(void) {
 
 /* The server was restored from a backup: its list is older than what we have, and right. */
 static void rewound(void) {
-    struct world w;
+    struct fixture w;
     begin(&w);
     store_replace_begin(w.pods, false);
     store_replace_put(w.pods, object(&w, "a", "u1", 90, "new"));
@@ -236,7 +236,7 @@ static void rewound(void) {
 
 /* What was written before the list's version and is not in it was deleted by somebody. */
 static void written_and_listed_away(void) {
-    struct world w;
+    struct fixture w;
     begin(&w);
     store_replace_begin(w.pods, false);
     store_written(w.store, RV_STR("v1"), RV_STR("pods"), object(&w, "a", "u", 5, "x"), NULL);
@@ -247,7 +247,7 @@ static void written_and_listed_away(void) {
 
 /* Collections by namespace and selector: a write reaches those that it concerns, a change of labels moves it. */
 static void selections(void) {
-    struct world w;
+    struct fixture w;
     begin(&w);
     struct store_collection *other = collection(&w, "other", NULL, NULL),
                             *red = collection(&w, NULL, "color=red", NULL);
@@ -278,7 +278,7 @@ static void selections(void) {
 static void widening(void) {
     static const char *const name[] = {"metadata"}, *const spec[] = {"spec"};
     struct rv_projection *a = rv_projection_new(name, 1, NULL), *b = rv_projection_new(spec, 1, NULL);
-    struct world w;
+    struct fixture w;
     begin(&w);
     bool widened;
     struct store_collection_opts o = {"v1", "pods", "Pod", "d", "x=y", a};
@@ -315,7 +315,7 @@ static void not_widened(void) {
     } rows[] = {{"the same again", same, false},    {"a part of it", narrow, false},
                 {"more of one field", wider, true}, {"that once more", wider, false},
                 {"everything", NULL, true},         {"a part of everything", narrow, false}};
-    struct world w;
+    struct fixture w;
     begin(&w);
     struct store_collection_opts o = {"v1", "pods", "Pod", "d", "x=y", wide};
     bool widened;
@@ -340,7 +340,7 @@ static void written_is_projected(void) {
     static const char *const paths[] = {"metadata.name", "metadata.namespace", "metadata.uid",
                                         "metadata.resourceVersion"};
     struct rv_projection *p = rv_projection_new(paths, RV_ARRAY_LEN(paths), NULL);
-    struct world w;
+    struct fixture w;
     begin(&w);
     struct store_collection *c = collection(&w, "d", NULL, p);
     store_written(w.store, RV_STR("v1"), RV_STR("pods"), object(&w, "a", "u", 5, "long"), NULL);
@@ -359,7 +359,7 @@ static void read_once(void) {
     static const char *const paths[] = {"metadata.name", "metadata.namespace", "metadata.uid", "metadata.labels",
                                         "metadata.resourceVersion"};
     struct rv_projection *p = rv_projection_new(paths, RV_ARRAY_LEN(paths), NULL);
-    struct world w = {.arena = rv_arena_new(), .store = store_new()};
+    struct fixture w = {.arena = rv_arena_new(), .store = store_new()};
     struct rv_str v1 = RV_STR("v1"), pods = RV_STR("pods");
     CU_ASSERT_PTR_NULL(store_reads_with(w.store, v1, pods, RV_STR("d")));
     struct store_collection *red = collection(&w, NULL, "color=red", p);
@@ -396,7 +396,7 @@ static void count_one(void *arg, const struct store_object *o) {
 /* Thousands: the table grows, all are found, tombstones do not stay for ever. */
 static void many(void) {
     enum { N = 20000 };
-    struct world w;
+    struct fixture w;
     begin(&w);
     store_unlisten(w.listener);
     w.listener = NULL;
@@ -427,7 +427,7 @@ static void many(void) {
 }
 
 static void nameless(void) {
-    struct world w;
+    struct fixture w;
     begin(&w);
     store_put(w.pods, from_json(w.arena, "{\"metadata\":{\"resourceVersion\":\"1\"}}"));
     store_put(w.pods, from_json(w.arena, "{}"));

@@ -8,7 +8,7 @@
 #include "tests/support/tls_server.h"
 #include "tests/unit/sdk/suite.h"
 
-struct world {
+struct fixture {
     struct loop *loop;
     struct tls_pair ca, other_ca, server_cert;
     struct tls_server *server;
@@ -31,15 +31,15 @@ static void on_done(void *arg, const struct kube_response *r) {
     snprintf(a->message, sizeof a->message, "%.*s", RV_STR_ARG(r->message));
 }
 
-static void write_file(const struct world *w, const char *name, const void *p, size_t n) {
+static void write_file(const struct fixture *w, const char *name, const void *p, size_t n) {
     rv_autobuf struct rv_buf path = {0};
     rv_buf_addf(&path, "%s/%s", w->dir, name);
     FILE *f = fopen(rv_buf_cstr(&path), "we");
     if (f == NULL || fwrite(p, 1, n, f) != n || fclose(f) != 0 || chmod(rv_buf_cstr(&path), 0700) != 0) abort();
 }
 
-static void begin(struct world *w, bool ask_clients) {
-    *w = (struct world){.loop = loop_new(NULL)};
+static void begin(struct fixture *w, bool ask_clients) {
+    *w = (struct fixture){.loop = loop_new(NULL)};
     snprintf(w->dir, sizeof w->dir, "/tmp/rv-tls-XXXXXX");
     if (mkdtemp(w->dir) == NULL) abort();
     tls_pair_make(&w->ca, "ca", NULL, NULL);
@@ -50,12 +50,12 @@ static void begin(struct world *w, bool ask_clients) {
     write_file(w, "other", w->other_ca.cert.p, w->other_ca.cert.n);
 }
 
-static void disconnect(struct world *w) {
+static void disconnect(struct fixture *w) {
     w->client = kube_client_free(w->client);
     w->config = kube_config_free(w->config);
 }
 
-static void end(struct world *w) {
+static void end(struct fixture *w) {
     static const char *const files[] = {"ca", "other", "cert", "key", "plugin", "calls", "config"};
     disconnect(w);
     tls_server_free(w->server);
@@ -72,7 +72,7 @@ static void end(struct world *w) {
 }
 
 /* cluster: what stands beside the server's URL; user: likewise. Both in YAML's flow style. */
-static void connect_to(struct world *w, const char *host, const char *cluster, const char *user) {
+static void connect_to(struct fixture *w, const char *host, const char *cluster, const char *user) {
     rv_autobuf struct rv_buf b = {0}, name = {0};
     struct rv_error err = {0};
     disconnect(w);
@@ -89,12 +89,12 @@ static void connect_to(struct world *w, const char *host, const char *cluster, c
     CU_ASSERT_PTR_NOT_NULL_FATAL(w->client);
 }
 
-static struct kube_request *send(struct world *w, struct answer *a) {
+static struct kube_request *send(struct fixture *w, struct answer *a) {
     *a = (struct answer){0};
     return kube_send(w->client, &(struct kube_request_opts){.method = "GET", .path = "/x"}, on_done, a);
 }
 
-static int ask(struct world *w, struct answer *a) {
+static int ask(struct fixture *w, struct answer *a) {
     send(w, a);
     SCRIPT_UNTIL(w->loop, a->times == 1);
     return a->code;
@@ -115,7 +115,7 @@ static void trust(void) {
          RV_E_UNAUTHORIZED, "else.example"},
         {"whoever it is", "localhost", "insecure-skip-tls-verify: true", 0, ""},
     };
-    struct world w;
+    struct fixture w;
     begin(&w, false);
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         struct answer a;
@@ -129,7 +129,7 @@ static void trust(void) {
     end(&w);
 }
 
-static void give_pair(const struct world *w, const char *name) {
+static void give_pair(const struct fixture *w, const char *name) {
     struct tls_pair p;
     tls_pair_make(&p, name, NULL, &w->ca);
     write_file(w, "cert", p.cert.p, p.cert.n);
@@ -137,13 +137,13 @@ static void give_pair(const struct world *w, const char *name) {
     tls_pair_free(&p);
 }
 
-static const char *last_client(const struct world *w) {
+static const char *last_client(const struct fixture *w) {
     return tls_server_client(w->server, tls_server_count(w->server) - 1);
 }
 
 /* Files that are renewed (as kubelets and cert-manager do) are read again when TLS fails with the old ones. */
 static void files_change(void) {
-    struct world w;
+    struct fixture w;
     struct answer a;
     begin(&w, true);
     give_pair(&w, "first");
@@ -169,7 +169,7 @@ static void files_change(void) {
 }
 
 /* The plugin gives what is in "cert" and "key", as JSON strings, and counts its calls. */
-static void write_plugin(const struct world *w) {
+static void write_plugin(const struct fixture *w) {
     rv_autobuf struct rv_buf b = {0};
     rv_buf_addf(&b,
                 "#!/bin/sh\ncd %s\necho x >> calls\n"
@@ -184,7 +184,7 @@ static void write_plugin(const struct world *w) {
 
 /* A plugin gives another certificate while handles with the one before are on their way. */
 static void plugin_rotates(void) {
-    struct world w;
+    struct fixture w;
     struct answer a, silent[4];
     struct kube_request *held[4];
     begin(&w, true);

@@ -20,14 +20,14 @@
 #define LONG_AGO "2026-09-21T10:00:00Z"
 #define WANTED "{\"metadata\":{\"annotations\":{\"a/b\":\"ours\"}}}"
 
-struct scene {
+struct scenario {
     struct undone *u;
     struct rv_arena *a;
     int64_t now, generation;
     struct rv_action act;
 };
 
-static void write_is(struct scene *s, const char *json) {
+static void write_is(struct scenario *s, const char *json) {
     struct rv_val v = from_json(s->a, json);
     s->act = (struct rv_action){.verb = RV_VERB_MERGE_PATCH,
                                 .api_version = RV_STR("v1"),
@@ -37,8 +37,8 @@ static void write_is(struct scene *s, const char *json) {
                                 .body = {v.p, v.n}};
 }
 
-static struct scene *begin(void) {
-    struct scene *s = rv_alloc(sizeof *s);
+static struct scenario *begin(void) {
+    struct scenario *s = rv_alloc(sizeof *s);
     s->u = undone_new();
     s->a = rv_arena_new();
     s->now = SECOND;
@@ -47,26 +47,26 @@ static struct scene *begin(void) {
     return s;
 }
 
-static void end(struct scene *s) {
+static void end(struct scenario *s) {
     undone_free(s->u);
     rv_arena_free(s->a);
     free(s);
 }
 
-static enum undone_verdict judge(struct scene *s) {
+static enum undone_verdict judge(struct scenario *s) {
     int64_t wait = 0;
     return undone_judge(s->u, &s->act, s->generation, s->now, &wait);
 }
 
-static void written(struct scene *s, const char *version) {
+static void written(struct scenario *s, const char *version) {
     struct rv_val o =
         from_json(s->a, rv_arena_fmt(s->a, "{\"metadata\":{\"uid\":\"u\",\"resourceVersion\":\"%s\"}}", version).p);
     undone_written(s->u, &s->act, o, s->generation, s->now, WALL * SECOND);
 }
 
 /* The field, the manager and the pause: "field by manager, 10 s"; "" it is not undone. */
-static struct rv_str look(struct scene *s, const char *object) {
-    struct undone_story t = {0};
+static struct rv_str look(struct scenario *s, const char *object) {
+    struct undone_finding t = {0};
     struct rv_str said = RV_STR("");
     struct rv_val it = rv_val_get(from_json(s->a, rv_arena_fmt(s->a, "{\"it\":%s}", object).p), "it");
     if (undone_look(s->u, &s->act, it, s->now, &t))
@@ -77,7 +77,7 @@ static struct rv_str look(struct scene *s, const char *object) {
     return said;
 }
 
-static void three_times(struct scene *s) {
+static void three_times(struct scenario *s) {
     static const char *const versions[] = {"10", "12", "14"};
     for (size_t i = 0; i < 3; i++) {
         CU_ASSERT_EQUAL(judge(s), UNDONE_SEND);
@@ -104,7 +104,7 @@ static void who_has_done_it(void) {
         {"{}", ""},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene *s = begin();
+        struct scenario *s = begin();
         three_times(s);
         struct rv_str said = look(s, rows[i].object);
         CHECK_ROW(rv_str_is(said, rows[i].want), said.n != 0 ? said.p : rows[i].object);
@@ -123,7 +123,7 @@ static void our_own_turns(void) {
         {OBJECT("15", "{\"a/b\":\"theirs\"}", FIELDS("x", NOW, OWNS_A)), "metadata.annotations[a/b] by x, 10 s, first"},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene *s = begin();
+        struct scenario *s = begin();
         three_times(s);
         write_is(s, "{\"metadata\":{\"annotations\":{\"a/b\":\"not yet\"}}}");
         written(s, "15");
@@ -137,7 +137,7 @@ static void our_own_turns(void) {
 /* Told once, tried again after ever longer pauses, and for good in no minute more than once. */
 static void pauses(void) {
     static const int64_t want[] = {10, 20, 40, 80, 160, 320, 600, 600};
-    struct scene *s = begin();
+    struct scenario *s = begin();
     three_times(s);
     for (int i = 0; i < 8; i++) {
         CU_ASSERT_EQUAL(judge(s), UNDONE_LOOK);
@@ -156,7 +156,7 @@ static void pauses(void) {
 }
 
 static void what_ends_it(void) {
-    struct scene *s = begin();
+    struct scenario *s = begin();
     three_times(s);
     CU_ASSERT_TRUE(look(s, OBJECT("15", "{}", FIELDS("x", NOW, OWNS_OTHER))).n != 0);
     CU_ASSERT_EQUAL(judge(s), UNDONE_WAIT);
@@ -171,7 +171,7 @@ static void what_ends_it(void) {
 /* What is no quarrel: other writes, writes that change nothing, and those that say for what object they were made are
  * the same write all the same. */
 static void which_writes(void) {
-    struct scene *s = begin();
+    struct scenario *s = begin();
     for (int i = 0; i < 10; i++) {
         CU_ASSERT_EQUAL(judge(s), UNDONE_SEND);
         written(s, "10");

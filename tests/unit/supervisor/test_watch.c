@@ -7,7 +7,7 @@
 #include "tests/support/stage.h"
 #include "tests/unit/sdk/suite.h"
 
-struct world {
+struct fixture {
     struct stage *stage;
     struct script_server *server;
     struct store_collection *pods;
@@ -19,10 +19,10 @@ struct world {
     struct rv_buf history;    /* a letter for each state: l w b f m */
 };
 
-static void on_synced(void *arg) { ((struct world *)arg)->synced++; }
+static void on_synced(void *arg) { ((struct fixture *)arg)->synced++; }
 
 static void on_state(void *arg, enum kube_watch_state s, const char *why) {
-    struct world *w = arg;
+    struct fixture *w = arg;
     w->state = s;
     w->states++;
     if (why[0] != 0) snprintf(w->why, sizeof w->why, "%s", why);
@@ -30,11 +30,11 @@ static void on_state(void *arg, enum kube_watch_state s, const char *why) {
 }
 
 static void on_unreadable(void *arg, struct rv_str ns, struct rv_str name) {
-    rv_buf_addf(&((struct world *)arg)->unreadable, RV_STR_FMT "/" RV_STR_FMT " ", RV_STR_ARG(ns), RV_STR_ARG(name));
+    rv_buf_addf(&((struct fixture *)arg)->unreadable, RV_STR_FMT "/" RV_STR_FMT " ", RV_STR_ARG(ns), RV_STR_ARG(name));
 }
 
-static struct world *begin(void) {
-    struct world *w = rv_alloc(sizeof *w);
+static struct fixture *begin(void) {
+    struct fixture *w = rv_alloc(sizeof *w);
     w->stage = stage_new("", "http://127.0.0.1:1");
     CU_ASSERT_PTR_NOT_NULL_FATAL(w->stage);
     w->server = script_new(w->stage->s.loop);
@@ -45,7 +45,7 @@ static struct world *begin(void) {
     return w;
 }
 
-static void start_with(struct world *w, struct kube_watch_opts o) {
+static void start_with(struct fixture *w, struct kube_watch_opts o) {
     o.api_version = "v1";
     o.resource = "pods";
     o.into = w->pods;
@@ -58,9 +58,9 @@ static void start_with(struct world *w, struct kube_watch_opts o) {
     w->watch = kube_watch_start(w->stage->s.client, &o);
 }
 
-static void start(struct world *w) { start_with(w, (struct kube_watch_opts){0}); }
+static void start(struct fixture *w) { start_with(w, (struct kube_watch_opts){0}); }
 
-static void end(struct world *w) {
+static void end(struct fixture *w) {
     CU_ASSERT_EQUAL(script_unexpected(w->server), 0);
     kube_watch_free(w->watch);
     store_collection_unref(w->pods);
@@ -81,16 +81,16 @@ static void end(struct world *w) {
 #define LISTING "GET /api/v1/pods?limit="
 #define WATCHING "GET /api/v1/pods?watch=1"
 
-static void on(struct world *w, const char *when, const char *body, enum script_how how) {
+static void on(struct fixture *w, const char *when, const char *body, enum script_how how) {
     script_on(w->server, &(struct script_answer){.when = when, .body = body, .how = how});
 }
 
-static bool kept(struct world *w, const char *name, const char *version) {
+static bool kept(struct fixture *w, const char *name, const char *version) {
     const struct store_object *o = store_find(w->pods, RV_STR("d"), rv_str(name));
     return version == NULL ? o == NULL : o != NULL && rv_str_is(o->resource_version, version);
 }
 
-static bool asked_from(const struct world *w, const char *version) {
+static bool asked_from(const struct fixture *w, const char *version) {
     rv_autobuf struct rv_buf b = {0};
     rv_buf_addf(&b, "&resourceVersion=%s&", version);
     return strstr(script_last(w->server)->line, rv_buf_cstr(&b)) != NULL;
@@ -99,7 +99,7 @@ static bool asked_from(const struct world *w, const char *version) {
 #define UNTIL(condition) SCRIPT_UNTIL(w->stage->s.loop, condition)
 
 static void listing(void) {
-    struct world *w = begin();
+    struct fixture *w = begin();
     on(w, "/api/v1/namespaces/n/pods?limit=2&labelSelector=x%3Dy",
        LIST("10", ",\"continue\":\"to/ken\"", OBJECT("a", "3") "," OBJECT("b", "4")), SCRIPT_WHOLE);
     on(w, "/api/v1/namespaces/n/pods?limit=2&labelSelector=x%3Dy&continue=to%2Fken", LIST("10", "", OBJECT("c", "5")),
@@ -122,7 +122,7 @@ static void listing(void) {
 }
 
 static void events(void) {
-    struct world *w = begin();
+    struct fixture *w = begin();
     on(w, LISTING, LIST("10", "", OBJECT("a", "3") "," OBJECT("b", "4")), SCRIPT_WHOLE);
     script_on(w->server, &(struct script_answer){.when = WATCHING, .how = SCRIPT_STREAM, .times = 2});
     start(w);
@@ -162,7 +162,7 @@ static void ends(void) {
         {"etcd", EVENT("ERROR", "{\"code\":500,\"message\":\"etcd went\"}"), false, false, "watch failed: etcd went"},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world *w = begin();
+        struct fixture *w = begin();
         on(w, LISTING, LIST("10", "", OBJECT("a", "3")), SCRIPT_WHOLE);
         on(w, WATCHING, EVENT("ADDED", OBJECT("b", "11")), SCRIPT_STREAM);
         if (rows[i].relists) on(w, LISTING, LIST("20", "", OBJECT("b", "11")), SCRIPT_WHOLE);
@@ -205,7 +205,7 @@ static void refusals(void) {
         {"watch: ended at once", {.when = WATCHING, .body = ""}, "lwbw", "the server ended it at once"},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world *w = begin();
+        struct fixture *w = begin();
         script_on(w->server, &rows[i].first);
         script_on(w->server,
                   &(struct script_answer){.when = LISTING, .body = LIST("10", "", OBJECT("a", "3")), .times = 2});
@@ -228,7 +228,7 @@ static void refusals(void) {
 
 /* One object that cannot be read stops neither a list nor a watch: it is told once, and stays as it was. */
 static void too_deep(void) {
-    struct world *w = begin();
+    struct fixture *w = begin();
     on(w, LISTING, LIST("10", "", OBJECT("a", "3") "," DEEP("x", "4") "," OBJECT("b", "5")), SCRIPT_WHOLE);
     on(w, WATCHING, NULL, SCRIPT_STREAM);
     start(w);
@@ -270,7 +270,7 @@ static void history_went_back(void) {
         {"forgotten", {.when = WATCHING, .status = 410}, 1, false},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world *w = begin();
+        struct fixture *w = begin();
         struct script_answer first = rows[i].first;
         first.times = rows[i].times;
         on(w, LISTING, LIST("100", "", OBJECT("a", "90") "," OBJECT("b", "95")), SCRIPT_WHOLE);
@@ -290,7 +290,7 @@ static void history_went_back(void) {
         script_on(w->server, &(struct script_answer){.when = NULL, .how = SCRIPT_SILENT, .times = 100});
         end(w);
     }
-    struct world *w = begin(); /* lags behind, and then no more: no list */
+    struct fixture *w = begin(); /* lags behind, and then no more: no list */
     on(w, LISTING, LIST("100", "", OBJECT("a", "90")), SCRIPT_WHOLE);
     script_on(w->server, &(struct script_answer){
                              .when = WATCHING, .status = 504, .body = "{\"message\":\"" TOO_NEW "\"}", .times = 2});
@@ -303,7 +303,7 @@ static void history_went_back(void) {
 
 /* A relist that fails, even with an answer that could be taken for an empty list, leaves the cache as it was. */
 static void failed_relist(void) {
-    struct world *w = begin();
+    struct fixture *w = begin();
     on(w, LISTING, LIST("10", "", OBJECT("a", "3")), SCRIPT_WHOLE);
     on(w, WATCHING, EVENT("ERROR", "{\"code\":410}"), SCRIPT_STREAM);
     on(w, LISTING, "{\"kind\":\"Status\"}", SCRIPT_WHOLE);
@@ -318,7 +318,7 @@ static void failed_relist(void) {
 
 /* A token that expires between two pages: the list begins again, and not in a hot loop. */
 static void expired_pages(void) {
-    struct world *w = begin();
+    struct fixture *w = begin();
     script_on(w->server, &(struct script_answer){.when = "continue=x", .status = 410, .times = 2});
     script_on(w->server, &(struct script_answer){.when = LISTING,
                                                  .body = LIST("9", ",\"continue\":\"x\"", OBJECT("old", "3")),
@@ -333,7 +333,7 @@ static void expired_pages(void) {
 }
 
 static void throttled(void) {
-    struct world *w = begin();
+    struct fixture *w = begin();
     script_on(w->server, &(struct script_answer){.when = LISTING, .status = 429, .headers = "Retry-After: 1\r\n"});
     on(w, LISTING, LIST("10", "", ""), SCRIPT_WHOLE);
     on(w, WATCHING, NULL, SCRIPT_STREAM);
@@ -351,7 +351,7 @@ static void not_allowed(void) {
         enum kube_watch_state state;
     } rows[] = {{403, KUBE_WATCH_FORBIDDEN}, {401, KUBE_WATCH_UNAUTHORIZED}, {404, KUBE_WATCH_MISSING}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world *w = begin();
+        struct fixture *w = begin();
         script_on(w->server, &(struct script_answer){.status = rows[i].http,
                                                      .body = "{\"message\":\"because\"}",
                                                      .times = rows[i].http == 401 ? 2 : 1});
@@ -365,7 +365,7 @@ static void not_allowed(void) {
 /* More and more seldom, and it is read when it is there at last. */
 static void missing_backs_off(void) {
     enum { FIRST = 20, TRIES = 5, MS = 1000000 };
-    struct world *w = begin();
+    struct fixture *w = begin();
     script_on(w->server, &(struct script_answer){.when = LISTING, .status = 404, .body = "{}", .times = TRIES});
     on(w, LISTING, LIST("10", "", OBJECT("a", "3")), SCRIPT_WHOLE);
     on(w, WATCHING, NULL, SCRIPT_STREAM);
@@ -380,7 +380,7 @@ static void missing_backs_off(void) {
 
 /* No byte for too long: a connection that is dead without saying so. */
 static void stalls(void) {
-    struct world *w = begin();
+    struct fixture *w = begin();
     on(w, LISTING, NULL, SCRIPT_SILENT);
     on(w, LISTING, LIST("10", "", ""), SCRIPT_WHOLE);
     on(w, WATCHING, EVENT("ADDED", OBJECT("a", "11")), SCRIPT_STREAM);
@@ -394,7 +394,7 @@ static void stalls(void) {
 }
 
 static void byte_by_byte(void) {
-    struct world *w = begin();
+    struct fixture *w = begin();
     on(w, LISTING, LIST("10", "", ""), SCRIPT_WHOLE);
     on(w, WATCHING, NULL, SCRIPT_STREAM);
     start(w);

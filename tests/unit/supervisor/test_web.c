@@ -14,13 +14,13 @@
 
 #define LIST(version) "{\"metadata\":{\"resourceVersion\":\"" version "\"},\"items\":[]}"
 
-struct world {
+struct fixture {
     struct stage *stage;
     struct script_server *server;
     unsigned port, synced;
 };
 
-static void on_synced(void *arg) { ((struct world *)arg)->synced++; }
+static void on_synced(void *arg) { ((struct fixture *)arg)->synced++; }
 
 /* A port that is free now. */
 static unsigned free_port(void) {
@@ -38,8 +38,8 @@ static int no_reload(struct supervisor *s, struct rv_error *err) {
     return rv_error_set(err, RV_E_CONFIG, "not here");
 }
 
-static struct world *begin(bool plugin) {
-    struct world *w = rv_alloc(sizeof *w);
+static struct fixture *begin(bool plugin) {
+    struct fixture *w = rv_alloc(sizeof *w);
     char config[256];
     w->port = free_port();
     snprintf(config, sizeof config, "http: {bind: \"127.0.0.1:%u\"}\nplugins: [{name: raycluster, enabled: %s}]\n",
@@ -56,7 +56,7 @@ static struct world *begin(bool plugin) {
     return w;
 }
 
-static void end(struct world *w) {
+static void end(struct fixture *w) {
     web_free(w->stage->s.web);
     stage_close_control(w->stage);
     w->stage->s.client = kube_client_free(w->stage->s.client);
@@ -67,7 +67,7 @@ static void end(struct world *w) {
 }
 
 /* A whole exchange; the answer with its head. */
-static void ask(struct world *w, const char *request, struct rv_buf *out) {
+static void ask(struct fixture *w, const char *request, struct rv_buf *out) {
     struct sockaddr_in in = {
         .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)w->port)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -116,7 +116,7 @@ static void endpoints(void) {
         {"\r\n\r\n", "400", ""},
         {"\x16\x03\x01 tls\n\n", "400", ""},
     };
-    struct world *w = begin(true);
+    struct fixture *w = begin(true);
     rv_autobuf struct rv_buf out = {0};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         ask(w, rows[i].request, &out);
@@ -136,7 +136,7 @@ static struct manifest_kind kind(const char *selector, struct rv_str *fields, si
 
 /* A request that does not end, and who reads nothing: both are answered and let go, and others do not wait for them. */
 static void bad_clients(void) {
-    struct world *w = begin(false);
+    struct fixture *w = begin(false);
     rv_autobuf struct rv_buf out = {0}, huge = {0};
     rv_buf_adds(&huge, "GET /livez HTTP/1.1\r\n");
     while (huge.n < 9000) rv_buf_adds(&huge, "X-Header: of some length\r\n");
@@ -164,7 +164,7 @@ static void bad_clients(void) {
 
 /* The probes' own port: everything but the metrics. */
 static void probes(void) {
-    struct world *w = begin(true);
+    struct fixture *w = begin(true);
     rv_autobuf struct rv_buf out = {0};
     struct rv_error err = {0};
     web_free(w->stage->s.web);
@@ -184,7 +184,7 @@ static void probes(void) {
 
 /* Every sample line belongs to the metric whose type stands above it, and none comes twice. */
 static void well_formed(void) {
-    struct world *w = begin(true);
+    struct fixture *w = begin(true);
     struct manifest_kind one = kind("x=y", NULL, 0), two = kind("z", NULL, 0);
     struct rv_error err = {0};
     rv_autobuf struct rv_buf out = {0};
@@ -215,7 +215,7 @@ static void well_formed(void) {
 
 /* It is told where people and alerts look, and the operator, which goes on, is as ready as it was. */
 static void refused_configuration(void) {
-    struct world *w = begin(true);
+    struct fixture *w = begin(true);
     rv_autobuf struct rv_buf out = {0};
     rv_autofree char *why = rv_strdup(RV_STR("f.yaml:1:1: unknown key"));
     w->stage->s.config_refused = why;
@@ -232,7 +232,7 @@ static void refused_configuration(void) {
     end(w);
 }
 
-static bool ready(struct world *w, const char *why) {
+static bool ready(struct fixture *w, const char *why) {
     rv_autobuf struct rv_buf out = {0};
     ask(w, GET("/readyz"), &out);
     bool is = strstr(rv_buf_cstr(&out), " 200 ") != NULL;
@@ -246,7 +246,7 @@ static void count_feed(void *arg, const struct feed_info *i) {
 
 static void find_state(void *arg, const struct feed_info *i) { *(const char **)arg = i->state; }
 
-static bool feeds_are(struct world *w, const char *want) {
+static bool feeds_are(struct fixture *w, const char *want) {
     rv_autobuf struct rv_buf b = {0};
     feeds_each(w->stage->s.feeds, count_feed, &b);
     bool same = rv_str_is(rv_buf_str(&b), want);
@@ -264,7 +264,7 @@ static void feeds(void) {
                       rest[] =
                           "{\"metadata\":{\"name\":\"p\",\"namespace\":\"n\",\"uid\":\"u\",\"resourceVersion\":\"3\"},"
                           "\"spec\":{\"a\":1,\"b\":2},\"status\":3}]}";
-    struct world *w = begin(false);
+    struct fixture *w = begin(false);
     struct supervisor *s = &w->stage->s;
     struct rv_str spec = RV_STR("spec.a"), status = RV_STR("status");
     struct manifest_kind narrow = kind("x=y", &spec, 1), wide = kind("x=y", &status, 1), other = kind("z", &spec, 1);
@@ -314,7 +314,7 @@ static void refused_watches(void) {
                 {403, "forbidden", "grant list and watch on this resource"},
                 {404, "missing", "install its CustomResourceDefinition"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world *w = begin(false);
+        struct fixture *w = begin(false);
         rv_autobuf struct rv_buf want = {0};
         struct manifest_kind k = kind("x=y", NULL, 0);
         struct rv_error err = {0};
@@ -339,7 +339,7 @@ static void parts(void) {
         "\"labels\":{\"k8s.io/"
         "a\":\"1\",\"b\":\"2\",\"x\":\"y\"},\"ownerReferences\":[{\"apiVersion\":\"v1\",\"kind\":\"K\","
         "\"name\":\"n\",\"uid\":\"o\",\"controller\":true,\"blockOwnerDeletion\":true}]}}]}";
-    struct world *w = begin(false);
+    struct fixture *w = begin(false);
     struct rv_str fields[] = {RV_STR("metadata.labels[k8s.io/a]"), RV_STR("metadata.ownerReferences[].uid")};
     struct manifest_kind k = kind("x=y", fields, 2);
     struct rv_error err = {0};

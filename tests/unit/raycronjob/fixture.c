@@ -1,5 +1,5 @@
-/* world.c - see world.h. */
-#include "world.h"
+/* fixture.c - see fixture.h. */
+#include "fixture.h"
 
 #include "tests/unit/sdk/suite.h"
 
@@ -10,7 +10,7 @@
 
 const struct rv_plugin *rv_plugin_v3(void);
 
-static struct world *of(struct rv_host *h) { return (struct world *)(void *)h; }
+static struct fixture *of(struct rv_host *h) { return (struct fixture *)(void *)h; }
 
 /* JSON with single quotes. */
 static struct rv_val parse(struct rv_arena *a, struct rv_str text) {
@@ -29,7 +29,7 @@ static struct rv_str time_text(struct rv_arena *a, int64_t unix_s) {
 
 /* ---- reading ---------------------------------------------------------------------------------------------- */
 
-static void make_object(struct world *w, struct rv_str name) {
+static void make_object(struct fixture *w, struct rv_str name) {
     struct rv_arena *a = w->object_arena;
     rv_arena_reset(a);
     struct rv_str text = rv_arena_fmt(a,
@@ -49,7 +49,7 @@ static void make_object(struct world *w, struct rv_str name) {
 }
 
 static int32_t api_get(struct rv_host *h, uint32_t kind, struct rv_str ns, struct rv_str name, struct rv_object *ret) {
-    struct world *w = of(h);
+    struct fixture *w = of(h);
     CU_ASSERT_TRUE(kind == 0 && rv_str_is(ns, "ns"));
     if (w->gone) return RV_E_NOT_FOUND;
     if (!rv_val_present(w->object.value)) make_object(w, name);
@@ -57,25 +57,25 @@ static int32_t api_get(struct rv_host *h, uint32_t kind, struct rv_str ns, struc
     return 0;
 }
 
-static bool ended(const struct world *w, const struct world_job *j) {
+static bool ended(const struct fixture *w, const struct fixture_job *j) {
     return w->duration >= 0 && w->now >= (j->made + w->duration) * 1000;
 }
 
 static int64_t api_list(struct rv_host *h, const struct rv_query *q, rv_list_fn fn, void *arg) {
-    struct world *w = of(h);
+    struct fixture *w = of(h);
     CU_ASSERT_TRUE(rv_str_is(q->owner_uid, "u"));
     for (size_t i = w->first; fn != NULL && i < w->job_n; i++) {
-        struct world_job *j = &w->jobs[i];
+        struct fixture_job *j = &w->jobs[i];
         struct rv_object o = {.size = sizeof o, .kind = 1, .ns = RV_STR("ns"), .name = rv_str(j->name)};
         o.uid = o.name;
         o.value = j->values[ended(w, j)];
         if (!j->gone && !fn(arg, &o)) break;
     }
-    return (int64_t)world_jobs(w);
+    return (int64_t)fixture_jobs(w);
 }
 
 /* A RayJob as the plugin sees it. */
-static void make_values(struct world *w, struct world_job *j) {
+static void make_values(struct fixture *w, struct fixture_job *j) {
     const char *phases[] = {"Running", w->fail_jobs ? "Failed" : "Complete"};
     for (size_t i = 0; i < RV_ARRAY_LEN(phases); i++)
         j->values[i] = parse(w->keep, rv_arena_fmt(w->keep,
@@ -92,18 +92,18 @@ static int64_t api_now(struct rv_host *h) { return of(h)->now * 1000000; }
 static struct rv_val api_settings(struct rv_host *h) { return of(h)->settings_value; }
 
 static struct rv_val api_time_zones(struct rv_host *h) {
-    struct world *w = of(h);
-    return w->time_zones != NULL ? world_json(w, w->time_zones) : RV_VAL_ABSENT;
+    struct fixture *w = of(h);
+    return w->time_zones != NULL ? fixture_json(w, w->time_zones) : RV_VAL_ABSENT;
 }
 
-static bool mishap(struct world *w, unsigned one_in) {
+static bool mishap(struct fixture *w, unsigned one_in) {
     w->luck = w->luck * 6364136223846793005U + 1442695040888963407U;
     return one_in != 0 && (w->luck >> 33) % one_in == 0;
 }
 
 /* ---- doing ------------------------------------------------------------------------------------------------ */
 
-static int32_t create(struct world *w, struct rv_val body, struct rv_str name) {
+static int32_t create(struct fixture *w, struct rv_val body, struct rv_str name) {
     int64_t at = 0;
     struct rv_val labels = rv_val_path(body, "metadata.labels"), notes = rv_val_path(body, "metadata.annotations");
     w->creates++;
@@ -123,15 +123,15 @@ static int32_t create(struct world *w, struct rv_val body, struct rv_str name) {
     CU_ASSERT_EQUAL(rv_time_parse(rv_val_str(rv_val_get(notes, "ray.io/cronjob-scheduled-timestamp")), &at), 0);
     for (size_t i = w->first; i < w->job_n; i++)
         if (rv_str_is(name, w->jobs[i].name) && !w->jobs[i].gone) return RV_E_EXISTS;
-    CU_ASSERT_TRUE_FATAL(w->job_n < WORLD_JOBS);
-    struct world_job *j = &w->jobs[w->job_n++];
-    *j = (struct world_job){.at = at / SECOND, .made = w->now / 1000};
+    CU_ASSERT_TRUE_FATAL(w->job_n < FIXTURE_JOBS);
+    struct fixture_job *j = &w->jobs[w->job_n++];
+    *j = (struct fixture_job){.at = at / SECOND, .made = w->now / 1000};
     snprintf(j->name, sizeof j->name, RV_STR_FMT, RV_STR_ARG(name));
     make_values(w, j);
     return 0;
 }
 
-static int32_t delete (struct world *w, struct rv_str name) {
+static int32_t delete (struct fixture *w, struct rv_str name) {
     w->deletes++;
     if (w->fail_deletes > 0) {
         w->fail_deletes--;
@@ -146,7 +146,7 @@ static int32_t delete (struct world *w, struct rv_str name) {
     return RV_E_NOT_FOUND;
 }
 
-static int32_t patch_status(struct world *w, struct rv_val patch) {
+static int32_t patch_status(struct fixture *w, struct rv_val patch) {
     struct rv_arena *a = rv_arena_new();
     struct rv_node *n = rv_val_present(w->status) ? rv_node_from(a, w->status) : rv_node_map(a);
     w->status_writes++;
@@ -160,7 +160,7 @@ static int32_t patch_status(struct world *w, struct rv_val patch) {
 }
 
 static int32_t api_act(struct rv_host *h, const struct rv_action *a) {
-    struct world *w = of(h);
+    struct fixture *w = of(h);
     struct rv_val body = {a->body.p, a->body.n};
     CU_ASSERT_TRUE_FATAL(w->acted < RV_ARRAY_LEN(w->results));
     /* results are for the next pass: those of this one are still being read */
@@ -182,8 +182,8 @@ static int32_t api_act(struct rv_host *h, const struct rv_action *a) {
 }
 
 static int32_t api_event(struct rv_host *h, const struct rv_event *e) {
-    struct world *w = of(h);
-    for (size_t i = 0; i < WORLD_EVENTS; i++) {
+    struct fixture *w = of(h);
+    for (size_t i = 0; i < FIXTURE_EVENTS; i++) {
         if (w->events[i].n != 0 && !rv_str_is(e->reason, w->events[i].reason)) continue;
         snprintf(w->events[i].reason, sizeof w->events[i].reason, RV_STR_FMT, RV_STR_ARG(e->reason));
         w->events[i].n++;
@@ -219,20 +219,20 @@ static const struct rv_host_api api = {.size = sizeof api,
 
 /* ---- time goes by ----------------------------------------------------------------------------------------- */
 
-static void start_plugin(struct world *w) {
+static void start_plugin(struct fixture *w) {
     struct rv_error err = {0};
     if (w->state != NULL) w->plugin->fini(w->state);
     CU_ASSERT_EQUAL_FATAL(w->plugin->init(&api, (struct rv_host *)(void *)w, &w->state, &err), 0);
     w->result_n = 0;
 }
 
-void world_begin(struct world *w, int64_t unix_s) {
+void fixture_begin(struct fixture *w, int64_t unix_s) {
     static const char defaults[] = "{'timeZone':'UTC','missedRunsLimit':100,'featureGates':{}}";
     w->plugin = rv_plugin_v3();
     w->now = unix_s * 1000;
     if (w->created == 0) w->created = unix_s;
     w->generation = 1;
-    w->jobs = rv_alloc_array(WORLD_JOBS, sizeof *w->jobs);
+    w->jobs = rv_alloc_array(FIXTURE_JOBS, sizeof *w->jobs);
     w->keep = rv_arena_new();
     w->object_arena = rv_arena_new();
     w->status_arena = rv_arena_new();
@@ -240,7 +240,7 @@ void world_begin(struct world *w, int64_t unix_s) {
     start_plugin(w);
 }
 
-void world_end(struct world *w) {
+void fixture_end(struct fixture *w) {
     w->plugin->fini(w->state);
     rv_arena_free(w->keep);
     rv_arena_free(w->object_arena);
@@ -249,7 +249,7 @@ void world_end(struct world *w) {
 }
 
 /* One pass; when the next one is due. */
-static int64_t pass(struct world *w) {
+static int64_t pass(struct fixture *w) {
     struct rv_outcome out = {.size = sizeof out};
     struct rv_key key = {RV_STR("ns"), rv_str(w->name != NULL ? w->name : "c")};
     w->acted = 0;
@@ -264,14 +264,14 @@ static int64_t pass(struct world *w) {
     }
     if (w->acted != 0) return w->now; /* results wake it, in a back-off too */
     if (out.code == RV_RETRY) return w->now + 1000;
-    if (out.code != RV_AFTER) return WORLD_NEVER;
+    if (out.code != RV_AFTER) return FIXTURE_NEVER;
     int64_t next = w->now + out.after_ms, rest = w->coarse_ms != 0 ? next % w->coarse_ms : 0;
     return rest != 0 ? next - rest + w->coarse_ms : next;
 }
 
 /* The end of a job wakes the plugin. */
-static int64_t next_end(const struct world *w) {
-    int64_t first = WORLD_NEVER;
+static int64_t next_end(const struct fixture *w) {
+    int64_t first = FIXTURE_NEVER;
     for (size_t i = w->first; i < w->job_n; i++) {
         int64_t end = (w->jobs[i].made + w->duration) * 1000;
         if (w->duration > 0 && !w->jobs[i].gone && end > w->now && end < first) first = end;
@@ -279,7 +279,7 @@ static int64_t next_end(const struct world *w) {
     return first;
 }
 
-bool world_run(struct world *w, int64_t until_unix_s, unsigned passes) {
+bool fixture_run(struct fixture *w, int64_t until_unix_s, unsigned passes) {
     for (unsigned i = 0; i < passes; i++) {
         int64_t next = pass(w), end = next_end(w);
         if (end < next) next = end;
@@ -292,22 +292,22 @@ bool world_run(struct world *w, int64_t until_unix_s, unsigned passes) {
     return false;
 }
 
-void world_stop(struct world *w, int64_t seconds) {
+void fixture_stop(struct fixture *w, int64_t seconds) {
     w->now += seconds * 1000;
     start_plugin(w);
 }
 
-int32_t world_configure(struct world *w, const char *settings) {
+int32_t fixture_configure(struct fixture *w, const char *settings) {
     struct rv_error err = {0};
-    w->settings_value = world_json(w, settings);
+    w->settings_value = fixture_json(w, settings);
     return w->plugin->settings_changed(w->state, &err);
 }
 
-struct rv_val world_json(struct world *w, const char *text) {
+struct rv_val fixture_json(struct fixture *w, const char *text) {
     return parse(w->keep, rv_str(text));
 }
 
-void world_edit(struct world *w, const char *spec) {
+void fixture_edit(struct fixture *w, const char *spec) {
     w->spec = spec;
     w->generation++;
     w->object.value = RV_VAL_ABSENT;
@@ -315,21 +315,21 @@ void world_edit(struct world *w, const char *spec) {
 
 /* ---- looking ---------------------------------------------------------------------------------------------- */
 
-unsigned world_events(const struct world *w, const char *reason) {
-    for (size_t i = 0; i < WORLD_EVENTS; i++)
+unsigned fixture_events(const struct fixture *w, const char *reason) {
+    for (size_t i = 0; i < FIXTURE_EVENTS; i++)
         if (strcmp(w->events[i].reason, reason) == 0) return w->events[i].n;
     return 0;
 }
 
-struct rv_str world_status(const struct world *w, const char *path) {
+struct rv_str fixture_status(const struct fixture *w, const char *path) {
     return rv_path_str(w->status, path);
 }
 
-struct rv_str world_stalled(const struct world *w) {
+struct rv_str fixture_stalled(const struct fixture *w) {
     return rv_path_str(rv_condition_find(rv_val_get(w->status, "conditions"), "Stalled"), "message");
 }
 
-size_t world_jobs(const struct world *w) {
+size_t fixture_jobs(const struct fixture *w) {
     size_t n = 0;
     for (size_t i = w->first; i < w->job_n; i++) n += !w->jobs[i].gone;
     return n;

@@ -1,5 +1,5 @@
-/* executor_world.c - see executor_world.h. */
-#include "executor_world.h"
+/* executor_fixture.c - see executor_fixture.h. */
+#include "executor_fixture.h"
 
 #include <stdlib.h>
 
@@ -36,7 +36,7 @@ static void on_result(void *arg, uint64_t instance, struct rv_str api_version, s
 
 static size_t result_bytes(const void *arg) { return ((const struct client *)arg)->waiting; }
 
-static void configure(struct world *w, struct client *p, struct rv_str name) {
+static void configure(struct fixture *w, struct client *p, struct rv_str name) {
     static struct rv_str verbs[] = {S("create"), S("apply"), S("patch"), S("delete"), S("deletecollection"), S("get")},
                          say[] = {S("create")}, urls[] = {S("http://127.0.0.1:*/*"), S("http://*.*.svc:8265/*")},
                          any[] = {S("*")}, token[] = {S("auth_token")};
@@ -63,14 +63,14 @@ static void configure(struct world *w, struct client *p, struct rv_str name) {
 }
 
 static int64_t shorten(void *arg, int64_t ms) {
-    struct world *w = arg;
+    struct fixture *w = arg;
     w->pauses++;
     w->pause = ms;
     return ms > 0;
 }
 
-struct world *world_new(void) {
-    struct world *w = rv_alloc(sizeof *w);
+struct fixture *fixture_new(void) {
+    struct fixture *w = rv_alloc(sizeof *w);
     bool widened;
     struct store_collection_opts o = {.api_version = "v1", .resource = "pods", .kind = "Pod"};
     w->stage = stage_new("", "http://127.0.0.1:1");
@@ -89,7 +89,7 @@ static void check_once(const struct client *p) {
     for (size_t i = 0; i < RESULTS_MAX; i++) CU_ASSERT_TRUE(p->results[i].times <= 1);
 }
 
-struct world *world_free(struct world *w) {
+struct fixture *fixture_free(struct fixture *w) {
     executor_free(w->executor);
     check_once(&w->a);
     check_once(&w->b);
@@ -102,7 +102,7 @@ struct world *world_free(struct world *w) {
     return NULL;
 }
 
-void world_ask(struct world *w, struct client *p, const struct ask *a) {
+void fixture_ask(struct fixture *w, struct client *p, const struct ask *a) {
     rv_autobuf struct rv_buf body = {0};
     if (a->body != NULL) CU_ASSERT_EQUAL(rv_json_to_mp(rv_str(a->body), NULL, &body, NULL), 0);
     struct msg m = {.type = MSG_ACTION, .payload = rv_buf_bytes(&body)};
@@ -144,9 +144,9 @@ void world_ask(struct world *w, struct client *p, const struct ask *a) {
     executor_submit(w->executor, &p->client, 7, &m);
 }
 
-const struct seen_result *world_result(struct world *w, struct client *p, uint64_t id) {
+const struct seen_result *fixture_result(struct fixture *w, struct client *p, uint64_t id) {
     SCRIPT_UNTIL(w->stage->s.loop, p->results[id].times != 0);
     return &p->results[id];
 }
 
-void world_sent(struct world *w, unsigned n) { SCRIPT_UNTIL(w->stage->s.loop, script_count(w->server) >= n); }
+void fixture_sent(struct fixture *w, unsigned n) { SCRIPT_UNTIL(w->stage->s.loop, script_count(w->server) >= n); }

@@ -1,12 +1,12 @@
-/* world.h - who acts around a RayService: the controller of RayClusters and the kubelets, Serve on each head, the
+/* fixture.h - who acts around a RayService: the controller of RayClusters and the kubelets, Serve on each head, the
  * controllers of EndpointSlices and of a Gateway. Every actor does its part when asked to, or something bad. */
-#ifndef TESTS_RAYSERVICE_WORLD_H
-#define TESTS_RAYSERVICE_WORLD_H
+#ifndef TESTS_RAYSERVICE_FIXTURE_H
+#define TESTS_RAYSERVICE_FIXTURE_H
 
 #include "rayvisor/test.h"
 
-#define WORLD_SERVICE "s"
-enum { WORLD_SERVES = 128 };
+#define FIXTURE_SERVICE "s"
+enum { FIXTURE_SERVES = 128 };
 
 /* Serve in one life of one head. */
 struct serve {
@@ -32,41 +32,41 @@ struct tale {
     bool suspended;
 };
 
-struct world {
+struct fixture {
     struct rv_fakeapi *api;
     struct rv_test_random *random;
-    struct serve serves[WORLD_SERVES];
-    struct tale tales[WORLD_SERVES];
+    struct serve serves[FIXTURE_SERVES];
+    struct tale tales[FIXTURE_SERVES];
     size_t serve_n, tale_n;
-    unsigned workers;      /* pods of each cluster beside the head */
-    int64_t deploy_s;      /* how long a replica takes to start */
-    uint32_t http_trouble; /* percent of the answers that are none, or garbage */
-    int64_t ongoing;       /* requests that each pod reports; -1: no metrics at all */
-    bool bad_config;       /* Serve refuses every configuration */
-    bool no_gateway;       /* nobody programs a Gateway */
-    bool head_only;        /* proxies run on heads only */
-    unsigned late_puts;    /* so many submissions are taken, and their answers come too late */
-    unsigned lost_puts;    /* then so many get lost on their way */
-    unsigned foreign_puts; /* then so many are answered by somebody in between */
-    uint32_t put_ms;       /* the limit of the last submission */
+    unsigned workers;              /* pods of each cluster beside the head */
+    int64_t deploy_s;              /* how long a replica takes to start */
+    uint32_t http_failure_percent; /* percent of the answers that are none, or garbage */
+    int64_t ongoing;               /* requests that each pod reports; -1: no metrics at all */
+    bool bad_config;               /* Serve refuses every configuration */
+    bool no_gateway;               /* nobody programs a Gateway */
+    bool head_only;                /* proxies run on heads only */
+    unsigned late_puts;            /* so many submissions are taken, and their answers come too late */
+    unsigned lost_puts;            /* then so many get lost on their way */
+    unsigned foreign_puts;         /* then so many are answered by somebody in between */
+    uint32_t put_ms;               /* the limit of the last submission */
     unsigned apps_asked, probes, submits;
     unsigned round; /* counts how often the plugin ran: who drives it raises it */
     unsigned mixed; /* questions beside a submission: what they are answered with may be older than it */
 };
 
 /* All that can go on does. True when anything changed. */
-bool world_work(struct world *w);
-/* The dashboards and proxies (fakehost's http). arg: the world. */
-void world_http(void *arg, const struct rv_http_request *r, struct rv_fake_answer *out);
-struct tale *world_tale(struct world *w, struct rv_str cluster);
+bool fixture_work(struct fixture *w);
+/* The dashboards and proxies (fakehost's http). arg: the fixture. */
+void fixture_http(void *arg, const struct rv_http_request *r, struct rv_fake_answer *out);
+struct tale *fixture_tale(struct fixture *w, struct rv_str cluster);
 /* Serve on the head that the cluster has now; NULL: none. */
-struct serve *world_serve(struct world *w, const char *cluster);
+struct serve *fixture_serve(struct fixture *w, const char *cluster);
 /* Ready pods of the cluster that take requests. */
-unsigned world_ready(const struct world *w, struct rv_str cluster);
-struct rv_fake_object *world_head(const struct world *w, const char *cluster);
-void world_free(struct world *w);
+unsigned fixture_ready(const struct fixture *w, struct rv_str cluster);
+struct rv_fake_object *fixture_head(const struct fixture *w, const char *cluster);
+void fixture_free(struct fixture *w);
 /* JSON with ' for ", absent when it is none. */
-struct rv_val world_json(struct rv_arena *a, struct rv_str text);
-void world_patch(struct world *w, struct rv_fake_object *o, bool status, const char *fmt, ...) RV_PRINTF(4, 5);
+struct rv_val fixture_json(struct rv_arena *a, struct rv_str text);
+void fixture_patch(struct fixture *w, struct rv_fake_object *o, bool status, const char *fmt, ...) RV_PRINTF(4, 5);
 
 #endif

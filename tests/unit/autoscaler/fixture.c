@@ -1,5 +1,5 @@
-/* world.c - see world.h. */
-#include "tests/unit/autoscaler/world.h"
+/* fixture.c - see fixture.h. */
+#include "tests/unit/autoscaler/fixture.h"
 
 #include "gcs.pb-c.h"
 #include "rayvisor/json.h"
@@ -10,15 +10,15 @@
 
 const struct rv_plugin *rv_plugin_v3(void);
 
-static struct world *of(struct rv_host *h) { return (struct world *)(void *)h; }
+static struct fixture *of(struct rv_host *h) { return (struct fixture *)(void *)h; }
 
-uint64_t world_luck(struct world *w, uint64_t n) {
+uint64_t fixture_luck(struct fixture *w, uint64_t n) {
     w->luck = w->luck * 6364136223846793005U + 1442695040888963407U;
     return (w->luck >> 33) % n;
 }
 
-static void wrong(struct world *w, const char *fmt, ...) RV_PRINTF(2, 3);
-static void wrong(struct world *w, const char *fmt, ...) {
+static void wrong(struct fixture *w, const char *fmt, ...) RV_PRINTF(2, 3);
+static void wrong(struct fixture *w, const char *fmt, ...) {
     if (w->wrong[0] != 0) return;
     va_list ap;
     va_start(ap, fmt);
@@ -28,37 +28,37 @@ static void wrong(struct world *w, const char *fmt, ...) {
 
 /* ---- looking -------------------------------------------------------------------------------------------- */
 
-static bool stays(const struct world_pod *p) { return p->used && !p->head && !p->ended && p->gone_at == NEVER; }
+static bool stays(const struct fixture_pod *p) { return p->used && !p->head && !p->ended && p->gone_at == NEVER; }
 
-static bool named(const struct world *w, const struct world_pod *p) {
+static bool named(const struct fixture *w, const struct fixture_pod *p) {
     if (p->group < 0) return false;
     for (int i = 0; i < w->groups[p->group].n_to_delete; i++)
         if (strcmp(w->groups[p->group].to_delete[i], p->name) == 0) return true;
     return false;
 }
 
-int world_workers(const struct world *w, int group) {
+int fixture_workers(const struct fixture *w, int group) {
     int n = 0;
-    for (int i = 0; i < WORLD_PODS; i++)
+    for (int i = 0; i < FIXTURE_PODS; i++)
         n += stays(&w->pods[i]) && !named(w, &w->pods[i]) && (group < 0 || w->pods[i].group == group);
     return n;
 }
 
-int world_waiting(const struct world *w) {
+int fixture_waiting(const struct fixture *w) {
     int n = 0;
-    for (int i = 0; i < WORLD_TASKS; i++) n += w->tasks[i].used && w->tasks[i].pod < 0;
+    for (int i = 0; i < FIXTURE_TASKS; i++) n += w->tasks[i].used && w->tasks[i].pod < 0;
     return n;
 }
 
-double world_metric(const struct world *w, const char *name, const char *label) {
-    for (int i = 0; i < WORLD_METRICS; i++)
+double fixture_metric(const struct fixture *w, const char *name, const char *label) {
+    for (int i = 0; i < FIXTURE_METRICS; i++)
         if (strcmp(w->metrics[i].name, name) == 0 && strcmp(w->metrics[i].label, label) == 0)
             return w->metrics[i].value;
     return -1;
 }
 
-struct world_pod *world_pod(struct world *w, const char *name) {
-    for (int i = 0; i < WORLD_PODS; i++)
+struct fixture_pod *fixture_pod(struct fixture *w, const char *name) {
+    for (int i = 0; i < FIXTURE_PODS; i++)
         if (w->pods[i].used && strcmp(w->pods[i].name, name) == 0) return &w->pods[i];
     return NULL;
 }
@@ -66,15 +66,15 @@ struct world_pod *world_pod(struct world *w, const char *name) {
 /* ---- objects as the mirror shows them: world_objects.c ------------------------------------------------------ */
 
 static int32_t api_get(struct rv_host *h, uint32_t kind, struct rv_str ns, struct rv_str name, struct rv_object *ret) {
-    struct world *w = of(h);
-    for (int i = 0; kind == 2 && i < WORLD_PODS; i++)
+    struct fixture *w = of(h);
+    for (int i = 0; kind == 2 && i < FIXTURE_PODS; i++)
         if (w->pods[i].used && w->pods[i].head && rv_str_is(name, w->pods[i].name)) {
             struct rv_object o = world_object(w, &w->pods[i], kind);
             rv_object_copy(ret, &o);
             return 0;
         }
-    for (int i = 0; kind == 3 && ns.n == 0 && i < WORLD_PODS; i++) {
-        struct world_pod *p = &w->pods[i];
+    for (int i = 0; kind == 3 && ns.n == 0 && i < FIXTURE_PODS; i++) {
+        struct fixture_pod *p = &w->pods[i];
         if (!p->used || name.n < 2 || !rv_str_is((struct rv_str){name.p + 2, name.n - 2}, p->name)) continue;
         rv_autobuf struct rv_buf b = {0};
         world_write_machine(w, p, &b);
@@ -89,11 +89,11 @@ static int32_t api_get(struct rv_host *h, uint32_t kind, struct rv_str ns, struc
 }
 
 static int64_t api_list(struct rv_host *h, const struct rv_query *q, rv_list_fn fn, void *arg) {
-    struct world *w = of(h);
+    struct fixture *w = of(h);
     int64_t n = 0;
     (void)q;
-    for (int i = 0; i < WORLD_PODS; i++) {
-        const struct world_pod *p = &w->pods[i];
+    for (int i = 0; i < FIXTURE_PODS; i++) {
+        const struct fixture_pod *p = &w->pods[i];
         if (!p->used) continue;
         n++;
         if (fn == NULL) continue;
@@ -132,7 +132,7 @@ static Gcs__Amount **amounts(struct rv_arena *a, size_t *ret_n, const char *name
     return list;
 }
 
-static Gcs__NodeState *node_state(struct world *w, const struct world_pod *p) {
+static Gcs__NodeState *node_state(struct fixture *w, const struct fixture_pod *p) {
     struct rv_arena *a = w->pass_arena;
     Gcs__NodeState *n = NEW(a, Gcs__NodeState, GCS__NODE_STATE__INIT);
     int cpu = p->head ? 0 : w->groups[p->group].cpu;
@@ -155,7 +155,7 @@ static Gcs__ResourceRequestByCount *by_count(struct rv_arena *a, int cpu, int co
     return d;
 }
 
-static void write_state(struct world *w, struct rv_buf *out) {
+static void write_state(struct fixture *w, struct rv_buf *out) {
     struct rv_arena *a = w->pass_arena;
     Gcs__StateReply reply = GCS__STATE_REPLY__INIT;
     Gcs__ClusterState state = GCS__CLUSTER_STATE__INIT;
@@ -163,12 +163,12 @@ static void write_state(struct world *w, struct rv_buf *out) {
     reply.state = &state;
     state.version = ++w->version;
     state.session = text(rv_arena_fmt(a, "session-%d", w->session).p);
-    state.nodes = rv_arena_alloc(a, (WORLD_PODS + 1) * sizeof *state.nodes);
-    for (int i = 0; i < WORLD_PODS; i++) {
-        const struct world_pod *p = &w->pods[i];
+    state.nodes = rv_arena_alloc(a, (FIXTURE_PODS + 1) * sizeof *state.nodes);
+    for (int i = 0; i < FIXTURE_PODS; i++) {
+        const struct fixture_pod *p = &w->pods[i];
         if (p->used && p->number != 0 && !(p->head && w->lie_unknown)) state.nodes[state.n_nodes++] = node_state(w, p);
     }
-    for (int i = 0; i < WORLD_TASKS; i++)
+    for (int i = 0; i < FIXTURE_TASKS; i++)
         if (w->tasks[i].used && w->tasks[i].pod < 0) counts[w->tasks[i].cpu]++;
     state.requests = rv_arena_alloc(a, 16 * sizeof *state.requests);
     for (int c = 0; c < 16; c++)
@@ -187,12 +187,12 @@ static void write_state(struct world *w, struct rv_buf *out) {
     out->n += gcs__state_reply__pack(&reply, out->p + out->n);
 }
 
-static void drain(struct world *w, struct rv_bytes body, struct rv_buf *out) {
+static void drain(struct fixture *w, struct rv_bytes body, struct rv_buf *out) {
     Gcs__DrainRequest *q = gcs__drain_request__unpack(NULL, body.n - 5, body.p + 5);
     bool accepted = true; /* also of a node that nobody knows */
     if (q == NULL || q->node_id.len != 28) wrong(w, "a drain that ends the server");
-    for (int i = 0; i < WORLD_PODS && q != NULL; i++) {
-        struct world_pod *p = &w->pods[i];
+    for (int i = 0; i < FIXTURE_PODS && q != NULL; i++) {
+        struct fixture_pod *p = &w->pods[i];
         char id[40];
         snprintf(id, sizeof id, "node-%023d", p->number);
         if (!p->used || !p->node || q->node_id.len != strlen(id) || memcmp(q->node_id.data, id, strlen(id)) != 0)
@@ -220,7 +220,7 @@ static void drain(struct world *w, struct rv_bytes body, struct rv_buf *out) {
 }
 
 static int32_t api_http(struct rv_host *h, const struct rv_http_request *q) {
-    struct world *w = of(h);
+    struct fixture *w = of(h);
     if (q->http2 != 1 || !rv_str_is(q->content_type, "application/grpc")) wrong(w, "no gRPC");
     if (!rv_str_starts(q->url,
                        "http://c-head-svc.ns.svc.cluster.local:6379/ray.rpc.autoscaler.AutoscalerStateService/"))
@@ -248,11 +248,11 @@ static int32_t api_http(struct rv_host *h, const struct rv_http_request *q) {
     rv_buf_clear(kept);
     rv_buf_add(kept, body.p, body.n);
     bool connected = w->now >= w->head_back_at;
-    if (down && connected && world_luck(w, 2) == 0) { /* an error inside of HTTP status 200 */
+    if (down && connected && fixture_luck(w, 2) == 0) { /* an error inside of HTTP status 200 */
         r->http_status = 200;
         r->trailers = w->failed_trailers;
     } else if (down) {
-        r->code = world_luck(w, 2) == 0 ? RV_E_TIMEOUT : -111;
+        r->code = fixture_luck(w, 2) == 0 ? RV_E_TIMEOUT : -111;
     } else {
         r->http_status = 200;
         r->trailers = w->ok_trailers;
@@ -263,27 +263,27 @@ static int32_t api_http(struct rv_host *h, const struct rv_http_request *q) {
 
 /* ---- the API server --------------------------------------------------------------------------------------- */
 
-static struct world_group *group_at(struct world *w, int index) {
+static struct fixture_group *group_at(struct fixture *w, int index) {
     for (int g = 0; g < w->n_groups; g++)
         if (!w->groups[g].gone && index-- == 0) return &w->groups[g];
     return NULL;
 }
 
 /* Those that nobody has given up: a node that Ray has drained is lost already, whatever the spec says since. */
-static int kept(const struct world *w, int group) {
+static int kept(const struct fixture *w, int group) {
     int n = 0;
-    for (int i = 0; i < WORLD_PODS; i++)
+    for (int i = 0; i < FIXTURE_PODS; i++)
         n += stays(&w->pods[i]) && !w->pods[i].draining && !named(w, &w->pods[i]) && w->pods[i].group == group;
     return n;
 }
 
-static void name_pods(struct world *w, struct world_group *g, struct rv_val list) {
+static void name_pods(struct fixture *w, struct fixture_group *g, struct rv_val list) {
     int index = (int)(g - w->groups), before = kept(w, index);
     g->n_to_delete = 0;
     for (struct rv_iter it = rv_iter(list); rv_iter_next(&it);) {
-        if (g->n_to_delete == WORLD_NAMES) abort();
+        if (g->n_to_delete == FIXTURE_NAMES) abort();
         snprintf(g->to_delete[g->n_to_delete++], sizeof g->to_delete[0], RV_STR_FMT, RV_STR_ARG(rv_val_str(it.val)));
-        struct world_pod *p = world_pod(w, g->to_delete[g->n_to_delete - 1]);
+        struct fixture_pod *p = fixture_pod(w, g->to_delete[g->n_to_delete - 1]);
         if (p != NULL && p->gone_at == NEVER && p->busy > 0)
             wrong(w, "%lld: pod %s is busy and was named for deletion", (long long)w->now, p->name);
         if (p != NULL && p->head) wrong(w, "the head was named for deletion");
@@ -293,7 +293,7 @@ static void name_pods(struct world *w, struct world_group *g, struct rv_val list
         wrong(w, "%lld: %d of at least %d pods stay in %s", (long long)w->now, after, g->min, g->name);
 }
 
-static void set_replicas(struct world *w, struct world_group *g, int64_t n) {
+static void set_replicas(struct fixture *w, struct fixture_group *g, int64_t n) {
     if (n < g->min || n > g->max)
         wrong(w, "%lld: replicas %lld of %s, which may have %d to %d", (long long)w->now, (long long)n, g->name, g->min,
               g->max);
@@ -301,14 +301,14 @@ static void set_replicas(struct world *w, struct world_group *g, int64_t n) {
     g->replicas = (int)n;
 }
 
-static int32_t json_patch(struct world *w, struct rv_val ops) {
+static int32_t json_patch(struct fixture *w, struct rv_val ops) {
     for (int pass = 0; pass < 2; pass++) {
         for (struct rv_iter it = rv_iter(ops); rv_iter_next(&it);) {
             struct rv_str path = rv_path_str(it.val, "path"), op = rv_path_str(it.val, "op");
             struct rv_val value = rv_val_get(it.val, "value");
             int index = -1, used = 0;
             sscanf(rv_arena_str(w->pass_arena, path).p, "/spec/workerGroupSpecs/%d%n", &index, &used);
-            struct world_group *g = group_at(w, index);
+            struct fixture_group *g = group_at(w, index);
             bool test = rv_str_is(op, "test");
             if (pass == 0 && rv_str_is(path, "/metadata/generation") && rv_val_int(value, 0) != w->generation)
                 return RV_E_INVALID;
@@ -328,7 +328,7 @@ static int32_t json_patch(struct world *w, struct rv_val ops) {
 }
 
 /* The condition is the second one of the list, when it is there. */
-static int32_t status_patch(struct world *w, struct rv_val ops) {
+static int32_t status_patch(struct fixture *w, struct rv_val ops) {
     w->status_writes++;
     if (w->status_refused) return RV_E_DENIED;
     for (struct rv_iter it = rv_iter(ops); rv_iter_next(&it);) {
@@ -349,9 +349,9 @@ static int32_t status_patch(struct world *w, struct rv_val ops) {
     return 0;
 }
 
-static int32_t delete_pod(struct world *w, const struct rv_action *a) {
-    for (int i = 0; i < WORLD_PODS; i++) {
-        struct world_pod *p = &w->pods[i];
+static int32_t delete_pod(struct fixture *w, const struct rv_action *a) {
+    for (int i = 0; i < FIXTURE_PODS; i++) {
+        struct fixture_pod *p = &w->pods[i];
         if (!p->used || !rv_str_is(a->name, p->name)) continue;
         if (!rv_str_is(a->pre_uid, p->uid)) return RV_E_CONFLICT;
         if (p->busy > 0) wrong(w, "%lld: pod %s is busy and was deleted", (long long)w->now, p->name);
@@ -364,7 +364,7 @@ static int32_t delete_pod(struct world *w, const struct rv_action *a) {
 }
 
 static int32_t api_act(struct rv_host *h, const struct rv_action *a) {
-    struct world *w = of(h);
+    struct fixture *w = of(h);
     if (w->n_asked == RV_ARRAY_LEN(w->results)) abort();
     struct rv_result *r = &w->results[RV_ARRAY_LEN(w->results) - ++w->n_asked];
     *r = (struct rv_result){.size = sizeof *r, .tag = a->tag, .verb = a->verb};
@@ -385,14 +385,14 @@ static int32_t api_act(struct rv_host *h, const struct rv_action *a) {
 /* ---- the rest of the host's API --------------------------------------------------------------------------- */
 
 static const struct rv_result *api_result(struct rv_host *h, uint64_t i) {
-    struct world *w = of(h);
+    struct fixture *w = of(h);
     return i < w->n_results ? &w->results[RV_ARRAY_LEN(w->results) - 1 - i] : NULL;
 }
 
 static int64_t api_now(struct rv_host *h) { return of(h)->now * 1000000; }
 static struct rv_val api_settings(struct rv_host *h) { return of(h)->settings_value; }
 static void api_random(struct rv_host *h, void *out, uint64_t n) {
-    for (uint64_t i = 0; i < n; i++) ((uint8_t *)out)[i] = (uint8_t)world_luck(of(h), 256);
+    for (uint64_t i = 0; i < n; i++) ((uint8_t *)out)[i] = (uint8_t)fixture_luck(of(h), 256);
 }
 static int32_t api_event(struct rv_host *h, const struct rv_event *e) {
     of(h)->events++;
@@ -400,7 +400,7 @@ static int32_t api_event(struct rv_host *h, const struct rv_event *e) {
     return 0;
 }
 static void api_explain(struct rv_host *h, struct rv_str line) {
-    struct world *w = of(h);
+    struct fixture *w = of(h);
     size_t room = sizeof w->explained - w->n_explained, n = line.n + 2 <= room ? line.n : 0;
     if (n == 0) return;
     memcpy(w->explained + w->n_explained, line.p, n);
@@ -413,11 +413,11 @@ static void api_log(struct rv_host *h, int32_t level, struct rv_str message, con
 }
 static void api_metric(struct rv_host *h, struct rv_str name, uint32_t type, double value,
                        const struct rv_field *labels, uint64_t n) {
-    struct world *w = of(h);
+    struct fixture *w = of(h);
     struct rv_str label = n > 0 ? labels[n - 1].value : RV_STR("");
-    struct world_metric *m = w->metrics;
+    struct fixture_metric *m = w->metrics;
     while (m->name[0] != 0 && !(rv_str_is(name, m->name) && rv_str_is(label, m->label)))
-        if (++m == w->metrics + WORLD_METRICS) abort();
+        if (++m == w->metrics + FIXTURE_METRICS) abort();
     snprintf(m->name, sizeof m->name, RV_STR_FMT, RV_STR_ARG(name));
     snprintf(m->label, sizeof m->label, RV_STR_FMT, RV_STR_ARG(label));
     m->value = type == RV_METRIC_COUNTER ? m->value + value : type == RV_METRIC_GAUGE ? value : -1;
@@ -443,37 +443,37 @@ static const struct rv_host_api api = {.size = sizeof api,
 
 /* ---- the kubelets, the controller of RayClusters, and Ray --------------------------------------------------- */
 
-static void lose_node(struct world *w, struct world_pod *p) {
+static void lose_node(struct fixture *w, struct fixture_pod *p) {
     int index = (int)(p - w->pods);
     p->node = p->draining = false;
     p->busy = 0;
-    for (int t = 0; t < WORLD_TASKS; t++)
+    for (int t = 0; t < FIXTURE_TASKS; t++)
         if (w->tasks[t].used && w->tasks[t].pod == index)
             w->tasks[t].pod = -1; /* it is tried again: time is lost, no more */
 }
 
-static struct world_pod *add_pod(struct world *w, int group) {
-    for (int i = 0; i < WORLD_PODS; i++) {
-        struct world_pod *p = &w->pods[i];
+static struct fixture_pod *add_pod(struct fixture *w, int group) {
+    for (int i = 0; i < FIXTURE_PODS; i++) {
+        struct fixture_pod *p = &w->pods[i];
         if (p->used) continue;
-        *p = (struct world_pod){.used = true,
-                                .head = group < 0,
-                                .group = group,
-                                .made = w->now,
-                                .gone_at = NEVER,
-                                .node_dies_at = NEVER,
-                                .ends_at = NEVER};
+        *p = (struct fixture_pod){.used = true,
+                                  .head = group < 0,
+                                  .group = group,
+                                  .made = w->now,
+                                  .gone_at = NEVER,
+                                  .node_dies_at = NEVER,
+                                  .ends_at = NEVER};
         p->name_number = ++w->numbers;
         snprintf(p->name, sizeof p->name, "%s-%d", group < 0 ? "head" : w->groups[group].name, w->numbers);
         snprintf(p->uid, sizeof p->uid, "uid-%d", w->numbers);
-        p->joins_at = w->now + w->start_ms + (int64_t)world_luck(w, 1000);
+        p->joins_at = w->now + w->start_ms + (int64_t)fixture_luck(w, 1000);
         return p;
     }
     wrong(w, "pods without bound");
     return &w->pods[0];
 }
 
-static void step_pod(struct world *w, struct world_pod *p) {
+static void step_pod(struct fixture *w, struct fixture_pod *p) {
     if (w->now >= p->node_dies_at) { /* drained: a second later its container ends, and so does the pod */
         lose_node(w, p);
         p->ends_at = w->now + 1000;
@@ -483,7 +483,7 @@ static void step_pod(struct world *w, struct world_pod *p) {
     if (p->evicted_at != 0 && w->now >= p->evicted_at && p->gone_at == NEVER) p->gone_at = w->now + 2000;
     if (w->now >= p->gone_at) {
         lose_node(w, p);
-        *p = (struct world_pod){0};
+        *p = (struct fixture_pod){0};
         return;
     }
     if (p->head || p->ended || p->number != 0) return;
@@ -499,25 +499,25 @@ static void step_pod(struct world *w, struct world_pod *p) {
     p->idle_since = w->now;
 }
 
-static bool of_group(const struct world_pod *p, int group) { return p->used && !p->head && p->group == group; }
+static bool of_group(const struct fixture_pod *p, int group) { return p->used && !p->head && p->group == group; }
 
-static void let_go(struct world *w, struct world_pod *p) {
+static void let_go(struct fixture *w, struct fixture_pod *p) {
     if (p->gone_at != NEVER) return;
-    p->gone_at = w->now + 500 + (int64_t)world_luck(w, 2000);
+    p->gone_at = w->now + 500 + (int64_t)fixture_luck(w, 2000);
     lose_node(w, p);
     p->number = 0;
 }
 
 /* A replica of several hosts of which one goes, or is gone, goes as a whole. Returns how many stay. */
-static int reconcile_replicas(struct world *w, int index) {
+static int reconcile_replicas(struct fixture *w, int index) {
     int live = 0, hosts = world_hosts(&w->groups[index]);
-    for (int i = 0; i < WORLD_PODS; i++) {
-        struct world_pod *first = &w->pods[i];
+    for (int i = 0; i < FIXTURE_PODS; i++) {
+        struct fixture_pod *first = &w->pods[i];
         if (!of_group(first, index) || first->gone_at != NEVER) continue;
         int n = 0;
         bool earlier = false, doomed = false;
-        for (int j = 0; j < WORLD_PODS; j++) {
-            const struct world_pod *p = &w->pods[j];
+        for (int j = 0; j < FIXTURE_PODS; j++) {
+            const struct fixture_pod *p = &w->pods[j];
             if (!of_group(p, index) || p->replica != first->replica) continue;
             n++;
             earlier |= j < i;
@@ -527,16 +527,16 @@ static int reconcile_replicas(struct world *w, int index) {
             live += !earlier;
             continue;
         }
-        for (int j = 0; j < WORLD_PODS; j++)
+        for (int j = 0; j < FIXTURE_PODS; j++)
             if (of_group(&w->pods[j], index) && w->pods[j].replica == first->replica) let_go(w, &w->pods[j]);
     }
     return live;
 }
 
-static int reconcile_pods(struct world *w, int index) {
+static int reconcile_pods(struct fixture *w, int index) {
     int live = 0;
-    for (int i = 0; i < WORLD_PODS; i++) {
-        struct world_pod *p = &w->pods[i];
+    for (int i = 0; i < FIXTURE_PODS; i++) {
+        struct fixture_pod *p = &w->pods[i];
         if (!of_group(p, index) || p->gone_at != NEVER) continue;
         if (named(w, p) || p->ended) {
             if (p->busy > 0) wrong(w, "%lld: pod %s is busy and goes", (long long)w->now, p->name);
@@ -548,17 +548,17 @@ static int reconcile_pods(struct world *w, int index) {
     return live;
 }
 
-static void reconcile_group(struct world *w, int index) {
-    struct world_group *g = &w->groups[index];
+static void reconcile_group(struct fixture *w, int index) {
+    struct fixture_group *g = &w->groups[index];
     int want = g->replicas < g->min ? g->min : g->replicas > g->max ? g->max : g->replicas, hosts = world_hosts(g);
     int live = hosts > 1 ? reconcile_replicas(w, index) : reconcile_pods(w, index);
     for (; live < want; live++)
         for (int h = 0, replica = hosts > 1 ? ++w->numbers : 0; h < hosts; h++) add_pod(w, index)->replica = replica;
 }
 
-static void step_task(struct world *w, struct world_task *t) {
+static void step_task(struct fixture *w, struct fixture_task *t) {
     if (t->pod >= 0) {
-        struct world_pod *p = &w->pods[t->pod];
+        struct fixture_pod *p = &w->pods[t->pod];
         t->left -= TICK_MS;
         if (t->left > 0) return;
         p->busy -= t->cpu;
@@ -566,8 +566,8 @@ static void step_task(struct world *w, struct world_task *t) {
         t->used = false;
         return;
     }
-    for (int i = 0; i < WORLD_PODS; i++) {
-        struct world_pod *p = &w->pods[i];
+    for (int i = 0; i < FIXTURE_PODS; i++) {
+        struct fixture_pod *p = &w->pods[i];
         if (!p->used || !p->node || p->draining || p->head || w->groups[p->group].cpu - p->busy < t->cpu) continue;
         p->busy += t->cpu;
         t->pod = i;
@@ -575,9 +575,9 @@ static void step_task(struct world *w, struct world_task *t) {
     }
 }
 
-static void step_head(struct world *w) {
-    for (int i = 0; i < WORLD_PODS; i++) {
-        struct world_pod *p = &w->pods[i];
+static void step_head(struct fixture *w) {
+    for (int i = 0; i < FIXTURE_PODS; i++) {
+        struct fixture_pod *p = &w->pods[i];
         if (!p->used || !p->head || p->number != 0 || w->now < w->head_back_at) continue;
         p->node = true;
         p->number = ++w->numbers;
@@ -585,7 +585,7 @@ static void step_head(struct world *w) {
     }
 }
 
-static struct rv_outcome reconcile(struct world *w, const char *name) {
+static struct rv_outcome reconcile(struct fixture *w, const char *name) {
     struct rv_outcome out = {.size = sizeof out};
     struct rv_key key = {RV_STR("ns"), rv_str(name)};
     rv_arena_reset(w->pass_arena);
@@ -597,7 +597,7 @@ static struct rv_outcome reconcile(struct world *w, const char *name) {
     return out;
 }
 
-void world_crowd(struct world *w, int n) {
+void fixture_crowd(struct fixture *w, int n) {
     size_t results = w->n_results;
     w->n_results = 0; /* they are none of theirs */
     for (int i = 0; i < n; i++) {
@@ -609,27 +609,28 @@ void world_crowd(struct world *w, int n) {
     w->next_pass = w->now; /* what they asked has taken the place of what was asked */
 }
 
-static void pass(struct world *w) {
+static void pass(struct fixture *w) {
     w->passes++;
     struct rv_outcome out = reconcile(w, "c");
     w->n_results = w->n_asked;
-    int64_t answer = w->slow ? w->now + (int64_t)world_luck(w, 4) * TICK_MS : w->now; /* an answer is of a while ago */
+    int64_t answer =
+        w->slow ? w->now + (int64_t)fixture_luck(w, 4) * TICK_MS : w->now; /* an answer is of a while ago */
     w->next_pass = out.code == RV_RETRY   ? w->now + 1000
                    : w->n_asked != 0      ? answer
                    : out.code == RV_AFTER ? w->now + out.after_ms
                                           : NEVER;
 }
 
-static void tick(struct world *w) {
+static void tick(struct fixture *w) {
     w->now += TICK_MS;
-    for (int i = 0; i < WORLD_PODS; i++)
+    for (int i = 0; i < FIXTURE_PODS; i++)
         if (w->pods[i].used) step_pod(w, &w->pods[i]);
     step_head(w);
     if (w->now >= w->api_down_until && !w->suspended)
         for (int g = 0; g < w->n_groups; g++)
             if (!w->groups[g].gone) reconcile_group(w, g);
     if (w->now >= w->head_back_at)
-        for (int t = 0; t < WORLD_TASKS; t++)
+        for (int t = 0; t < FIXTURE_TASKS; t++)
             if (w->tasks[t].used) step_task(w, &w->tasks[t]);
     for (int n = 0; w->next_pass <= w->now; n++) {
         if (n > 50) {
@@ -640,46 +641,46 @@ static void tick(struct world *w) {
     }
 }
 
-void world_run(struct world *w, int64_t ms) {
+void fixture_run(struct fixture *w, int64_t ms) {
     for (int64_t end = w->now + ms; w->now < end && w->wrong[0] == 0;) tick(w);
 }
 
 /* ---- what happens to it ------------------------------------------------------------------------------------- */
 
-int world_add_task(struct world *w, int cpu, int64_t ms) {
-    for (int t = 0; t < WORLD_TASKS; t++) {
+int fixture_add_task(struct fixture *w, int cpu, int64_t ms) {
+    for (int t = 0; t < FIXTURE_TASKS; t++) {
         if (w->tasks[t].used) continue;
-        w->tasks[t] = (struct world_task){.used = true, .cpu = cpu, .pod = -1, .left = ms, .asked = w->now};
+        w->tasks[t] = (struct fixture_task){.used = true, .cpu = cpu, .pod = -1, .left = ms, .asked = w->now};
         return t;
     }
     return -1;
 }
 
-void world_kill_head(struct world *w, int64_t back_after_ms) {
+void fixture_kill_head(struct fixture *w, int64_t back_after_ms) {
     w->head_back_at = w->now + back_after_ms;
-    w->held_cpus = 0;                                               /* it was in memory only */
-    for (int t = 0; t < WORLD_TASKS; t++) w->tasks[t].used = false; /* and so were its drivers */
-    for (int i = 0; i < WORLD_PODS; i++) {
-        struct world_pod *p = &w->pods[i];
+    w->held_cpus = 0;                                                 /* it was in memory only */
+    for (int t = 0; t < FIXTURE_TASKS; t++) w->tasks[t].used = false; /* and so were its drivers */
+    for (int i = 0; i < FIXTURE_PODS; i++) {
+        struct fixture_pod *p = &w->pods[i];
         if (!p->used) continue;
         if (p->head) {
-            *p = (struct world_pod){0};
+            *p = (struct fixture_pod){0};
             continue;
         }
         if (p->node) p->ended = true; /* a worker whose head is gone ends */
         lose_node(w, p);
     }
     (void)add_pod(w, -1);
-    for (int i = 0; i < WORLD_PODS; i++)
+    for (int i = 0; i < FIXTURE_PODS; i++)
         if (w->pods[i].used && w->pods[i].head) w->pods[i].joins_at = w->head_back_at;
 }
 
-void world_edit(struct world *w) {
+void fixture_edit(struct fixture *w) {
     w->generation++;
     if (w->next_pass > w->now) w->next_pass = w->now;
 }
 
-void world_restart(struct world *w) {
+void fixture_restart(struct fixture *w) {
     struct rv_error err = {0};
     if (w->state != NULL) w->plugin->fini(w->state);
     if (w->plugin->init(&api, (struct rv_host *)(void *)w, &w->state, &err) != 0) abort();
@@ -687,13 +688,13 @@ void world_restart(struct world *w) {
     w->next_pass = w->now;
 }
 
-static struct rv_val settings_of(struct world *w) {
+static struct rv_val settings_of(struct fixture *w) {
     rv_autobuf struct rv_buf b = {0};
     rv_buf_adds(&b, w->settings != NULL ? w->settings : "{}");
     return world_json(w->keep, &b);
 }
 
-void world_begin(struct world *w, uint64_t seed) {
+void fixture_begin(struct fixture *w, uint64_t seed) {
     rv_autobuf struct rv_buf ok = {0}, failed = {0};
     w->plugin = rv_plugin_v3();
     w->luck = seed * 2654435761u + 1;
@@ -711,15 +712,15 @@ void world_begin(struct world *w, uint64_t seed) {
     w->settings_value = settings_of(w);
     w->head_back_at = w->now + 3000;
     (void)add_pod(w, -1);
-    for (int i = 0; i < WORLD_PODS; i++)
+    for (int i = 0; i < FIXTURE_PODS; i++)
         if (w->pods[i].used && w->pods[i].head) w->pods[i].joins_at = w->head_back_at;
-    world_restart(w);
+    fixture_restart(w);
 }
 
-void world_end(struct world *w) {
+void fixture_end(struct fixture *w) {
     w->plugin->fini(w->state);
     for (size_t i = 0; i < RV_ARRAY_LEN(w->bodies); i++) rv_buf_free(&w->bodies[i]);
-    for (size_t i = 0; i < WORLD_PODS; i++) rv_buf_free(&w->pod_objects[i]);
+    for (size_t i = 0; i < FIXTURE_PODS; i++) rv_buf_free(&w->pod_objects[i]);
     rv_arena_free(w->keep);
     rv_arena_free(w->object_arena);
     rv_arena_free(w->pass_arena);

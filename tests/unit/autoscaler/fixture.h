@@ -1,31 +1,38 @@
-/* world.h - a Kubernetes cluster and a Ray cluster in memory, small enough to live through thousands of histories a
+/* fixture.h - a Kubernetes cluster and a Ray cluster in memory, small enough to live through thousands of histories a
  * minute: pods that start, are slow, fail, cannot be placed; tasks that wait, run and end; a control store that
  * answers, or does not, or is another one. The plugin runs against it through the API of the host, as it does in
  * production. */
-#ifndef TESTS_AUTOSCALER_WORLD_H
-#define TESTS_AUTOSCALER_WORLD_H
+#ifndef TESTS_AUTOSCALER_FIXTURE_H
+#define TESTS_AUTOSCALER_FIXTURE_H
 
 #include "rayvisor/plugin.h"
 
-enum { WORLD_METRICS = 64, WORLD_GROUPS = 4, WORLD_PODS = 128, WORLD_TASKS = 256, WORLD_NAMES = 64, TICK_MS = 100 };
+enum {
+    FIXTURE_METRICS = 64,
+    FIXTURE_GROUPS = 4,
+    FIXTURE_PODS = 128,
+    FIXTURE_TASKS = 256,
+    FIXTURE_NAMES = 64,
+    TICK_MS = 100
+};
 #define NEVER INT64_MAX
 
-struct world_metric {
+struct fixture_metric {
     char name[48], label[32]; /* the value of its last label; empty: none */
     double value;
 };
 
-struct world_group {
+struct fixture_group {
     char name[24];
     int cpu, min, max, replicas;
     int hosts;           /* of one replica; 0 as 1 */
     bool gone;           /* not in the spec any more */
     int64_t stuck_until; /* new pods cannot be placed until then */
-    char to_delete[WORLD_NAMES][24];
+    char to_delete[FIXTURE_NAMES][24];
     int n_to_delete;
 };
 
-struct world_pod {
+struct fixture_pod {
     bool used, head, ended, unschedulable;
     bool disrupted, tainted; /* a target of a disruption; its machine has a taint */
     int64_t evicted_at;      /* disrupted: when it is deleted; 0: it stays */
@@ -33,7 +40,7 @@ struct world_pod {
     int64_t evicts_from;     /* the taint evicts, and was added then; 0: it only keeps new pods away */
     int grace_s;             /* terminationGracePeriodSeconds; 0: absent */
     char name[48], uid[48];
-    int group;                       /* of the world; -1: head */
+    int group;                       /* of the fixture; -1: head */
     int replica;                     /* of a group of several hosts */
     int64_t made, joins_at, gone_at; /* gone_at: NEVER until it is deleted */
     bool node, draining;             /* has a live Ray node; takes no more tasks */
@@ -44,24 +51,24 @@ struct world_pod {
     int64_t idle_since;
 };
 
-struct world_task {
+struct fixture_task {
     bool used;
     int cpu, pod; /* -1: waits */
     int64_t left, asked;
 };
 
 /* The condition AutoscalerReady; no status: it is not there. */
-struct world_condition {
+struct fixture_condition {
     char status[8], reason[40], message[200];
 };
 
-struct world {
+struct fixture {
     int64_t now; /* ms */
     uint64_t luck;
-    struct world_group groups[WORLD_GROUPS];
+    struct fixture_group groups[FIXTURE_GROUPS];
     int n_groups, held_cpus, generation;
-    struct world_pod pods[WORLD_PODS];
-    struct world_task tasks[WORLD_TASKS];
+    struct fixture_pod pods[FIXTURE_PODS];
+    struct fixture_task tasks[FIXTURE_TASKS];
     int session, numbers;
     int64_t gcs_down_until, api_down_until, head_back_at, idle_ms, last_patch, next_pass;
     int64_t start_ms;               /* how long a pod takes until it has joined */
@@ -77,16 +84,16 @@ struct world {
     char explained[8192];
     int64_t drain_deadline; /* of the last preemption, ms */
     bool deaf;              /* drains are lost */
-    struct world_condition ready;
+    struct fixture_condition ready;
     bool status_refused; /* by the API server */
     unsigned status_writes;
-    struct world_metric metrics[WORLD_METRICS];
+    struct fixture_metric metrics[FIXTURE_METRICS];
     /* inside */
     const struct rv_plugin *plugin;
     void *state;
     struct rv_arena *keep, *object_arena, *pass_arena;
     struct rv_object object;
-    struct rv_buf pod_objects[WORLD_PODS]; /* of each pod, as it last looked */
+    struct rv_buf pod_objects[FIXTURE_PODS]; /* of each pod, as it last looked */
     size_t n_explained;
     struct rv_val settings_value, ok_trailers, failed_trailers;
     struct rv_result results[256];
@@ -96,25 +103,26 @@ struct world {
     int object_of; /* generation that the object was made for */
 };
 
-void world_begin(struct world *w, uint64_t seed);
-void world_end(struct world *w);
-void world_run(struct world *w, int64_t ms);
-void world_restart(struct world *w); /* the plugin's process */
-void world_edit(struct world *w);    /* after a change of groups: another generation */
-int world_add_task(struct world *w, int cpu, int64_t ms);
-void world_kill_head(struct world *w, int64_t back_after_ms);
-int world_workers(const struct world *w, int group); /* that are not going; -1: all groups */
-int world_waiting(const struct world *w);            /* tasks without a node */
-uint64_t world_luck(struct world *w, uint64_t n);
-double world_metric(const struct world *w, const char *name, const char *label); /* -1: not reported */
-void world_crowd(struct world *w, int n); /* as many more clusters, each seen once: the pods of the first are theirs */
-struct world_pod *world_pod(struct world *w, const char *name);
+void fixture_begin(struct fixture *w, uint64_t seed);
+void fixture_end(struct fixture *w);
+void fixture_run(struct fixture *w, int64_t ms);
+void fixture_restart(struct fixture *w); /* the plugin's process */
+void fixture_edit(struct fixture *w);    /* after a change of groups: another generation */
+int fixture_add_task(struct fixture *w, int cpu, int64_t ms);
+void fixture_kill_head(struct fixture *w, int64_t back_after_ms);
+int fixture_workers(const struct fixture *w, int group); /* that are not going; -1: all groups */
+int fixture_waiting(const struct fixture *w);            /* tasks without a node */
+uint64_t fixture_luck(struct fixture *w, uint64_t n);
+double fixture_metric(const struct fixture *w, const char *name, const char *label); /* -1: not reported */
+void fixture_crowd(struct fixture *w,
+                   int n); /* as many more clusters, each seen once: the pods of the first are theirs */
+struct fixture_pod *fixture_pod(struct fixture *w, const char *name);
 
 /* world_objects.c */
 struct rv_val world_json(struct rv_arena *a, const struct rv_buf *b);
-int world_hosts(const struct world_group *g); /* of a replica */
-void world_make_cluster(struct world *w);
-struct rv_object world_object(struct world *w, const struct world_pod *p, uint32_t kind);
-void world_write_machine(struct world *w, const struct world_pod *p, struct rv_buf *b); /* the one that it is on */
+int world_hosts(const struct fixture_group *g); /* of a replica */
+void world_make_cluster(struct fixture *w);
+struct rv_object world_object(struct fixture *w, const struct fixture_pod *p, uint32_t kind);
+void world_write_machine(struct fixture *w, const struct fixture_pod *p, struct rv_buf *b); /* the one that it is on */
 
 #endif

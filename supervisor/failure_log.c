@@ -1,5 +1,5 @@
-/* trouble.c - one line for many failures (see trouble.h). */
-#include "trouble.h"
+/* failure_log.c - one line for many failures (see failure_log.h). */
+#include "failure_log.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,8 +22,8 @@ struct tally {
     bool more; /* there are others that are not named */
 };
 
-struct trouble {
-    struct trouble_opts o;
+struct failure_log {
+    struct failure_log_opts o;
     struct loop_timer *timer;
     struct tally of, reasons;
     /* How often since it began, and how often the log knows of. */
@@ -58,7 +58,7 @@ static void tally_print(const struct tally *t, bool counts, struct rv_buf *out) 
     if (t->n > NAMED || t->more) rv_buf_adds(out, " and others");
 }
 
-static void log_trouble(struct trouble *t, int64_t now) {
+static void log_failures(struct failure_log *t, int64_t now) {
     rv_autobuf struct rv_buf of = {0}, reasons = {0};
     char times[24];
     tally_print(&t->of, false, &of);
@@ -73,7 +73,7 @@ static void log_trouble(struct trouble *t, int64_t now) {
     t->next = now + t->pause_ms * INT64_C(1000000);
 }
 
-static void log_end(struct trouble *t, int64_t now) {
+static void log_end(struct failure_log *t, int64_t now) {
     char times[24], after[24];
     snprintf(times, sizeof times, "%" PRIu64, t->times);
     snprintf(after, sizeof after, "%.1f s", (double)(t->last - t->began) / 1e9);
@@ -86,19 +86,19 @@ static void log_end(struct trouble *t, int64_t now) {
 }
 
 static void on_timer(void *arg) {
-    struct trouble *t = arg;
+    struct failure_log *t = arg;
     int64_t now = clock_monotonic();
     bool lasts = t->o.persists != NULL && t->o.persists(t->o.arg);
     if (lasts) t->last = now;
-    if (t->times > t->logged && now >= t->next) log_trouble(t, now);
+    if (t->times > t->logged && now >= t->next) log_failures(t, now);
     if (!lasts && now - t->last >= t->o.quiet_ms * INT64_C(1000000))
         log_end(t, now);
     else
         loop_timer_arm(t->timer, t->o.quiet_ms);
 }
 
-struct trouble *trouble_new(const struct trouble_opts *o) {
-    struct trouble *t = rv_alloc(sizeof *t);
+struct failure_log *failure_log_new(const struct failure_log_opts *o) {
+    struct failure_log *t = rv_alloc(sizeof *t);
     t->o = *o;
     if (t->o.coalesce_ms == 0) t->o.coalesce_ms = COALESCE_MS;
     if (t->o.quiet_ms == 0) t->o.quiet_ms = QUIET_MS;
@@ -106,9 +106,9 @@ struct trouble *trouble_new(const struct trouble_opts *o) {
     return t;
 }
 
-struct trouble *trouble_free(struct trouble *t) {
+struct failure_log *failure_log_free(struct failure_log *t) {
     if (t == NULL) return NULL;
-    if (t->times > t->logged) log_trouble(t, clock_monotonic());
+    if (t->times > t->logged) log_failures(t, clock_monotonic());
     loop_timer_free(t->timer);
     tally_clear(&t->of);
     tally_clear(&t->reasons);
@@ -116,7 +116,7 @@ struct trouble *trouble_free(struct trouble *t) {
     return NULL;
 }
 
-void trouble_report(struct trouble *t, struct rv_str of, struct rv_str reason) {
+void failure_log_report(struct failure_log *t, struct rv_str of, struct rv_str reason) {
     t->last = clock_monotonic();
     if (t->began == 0) {
         t->began = t->last;

@@ -1,5 +1,5 @@
-/* plugin_world.c - see plugin_world.h. */
-#include "plugin_world.h"
+/* plugin_fixture.c - see plugin_fixture.h. */
+#include "plugin_fixture.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -43,9 +43,9 @@ void puppet_main(int argc, char **argv) {
     for (;;) pause();
 }
 
-static bool read_note(const struct plugin_world *w, const char *what, struct rv_buf *ret) {
+static bool read_note(const struct plugin_fixture *w, const char *what, struct rv_buf *ret) {
     char path[160];
-    snprintf(path, sizeof path, "%s/toy.so.%s.%d", w->dir, what, world_info(w).pid);
+    snprintf(path, sizeof path, "%s/toy.so.%s.%d", w->dir, what, fixture_info(w).pid);
     rv_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return false;
     rv_buf_clear(ret);
@@ -55,7 +55,7 @@ static bool read_note(const struct plugin_world *w, const char *what, struct rv_
     return n > 0;
 }
 
-const char *world_arguments(struct plugin_world *w, struct rv_buf *room) {
+const char *fixture_arguments(struct plugin_fixture *w, struct rv_buf *room) {
     UNTIL(w, read_note(w, "arguments", room));
     return rv_buf_cstr(room);
 }
@@ -108,8 +108,8 @@ static void answer_lists(struct script_server *s) {
     for (size_t i = 0; i < RV_ARRAY_LEN(all); i++) script_on(s, &all[i]);
 }
 
-struct plugin_world *plugin_world_new(const char *more) {
-    struct plugin_world *w = rv_alloc(sizeof *w);
+struct plugin_fixture *plugin_fixture_new(const char *more) {
+    struct plugin_fixture *w = rv_alloc(sizeof *w);
     rv_autobuf struct rv_buf text = {0};
     snprintf(w->dir, sizeof w->dir, "/tmp/rv-plugin-XXXXXX");
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(w->dir));
@@ -132,15 +132,15 @@ struct plugin_world *plugin_world_new(const char *more) {
     return w;
 }
 
-static void disconnect(struct plugin_world *w) {
+static void disconnect(struct plugin_fixture *w) {
     w->lane = lane_free(w->lane);
     for (size_t i = 0; i < w->received_n; i++) free(w->heard[i].own);
     w->received_n = w->at = 0;
 }
 
-void plugin_world_free(struct plugin_world *w) {
+void plugin_fixture_free(struct plugin_fixture *w) {
     char command[96];
-    int pid = world_info(w).pid;
+    int pid = fixture_info(w).pid;
     if (pid != 0) kill(pid, SIGKILL);
     disconnect(w);
     stage_close_control(w->stage);
@@ -156,7 +156,7 @@ void plugin_world_free(struct plugin_world *w) {
     free(w);
 }
 
-const struct config_plugin *plugin_world_edit(struct plugin_world *w, const char *more) {
+const struct config_plugin *plugin_fixture_edit(struct plugin_fixture *w, const char *more) {
     struct rv_error err = {0};
     rv_autobuf struct rv_buf text = {0};
     CU_ASSERT_PTR_NULL_FATAL(w->other);
@@ -166,18 +166,20 @@ const struct config_plugin *plugin_world_edit(struct plugin_world *w, const char
     return &w->other->plugins[0];
 }
 
-struct plugin_info world_info(const struct plugin_world *w) {
+struct plugin_info fixture_info(const struct plugin_fixture *w) {
     struct plugin_info i;
     plugin_info(w->p, &i);
     return i;
 }
 
-bool world_state(const struct plugin_world *w, const char *state) { return strcmp(world_info(w).state, state) == 0; }
+bool fixture_state(const struct plugin_fixture *w, const char *state) {
+    return strcmp(fixture_info(w).state, state) == 0;
+}
 
 /* ---- the lane ------------------------------------------------------------------------------------------- */
 
 static void on_message(void *arg, const struct msg *m) {
-    struct plugin_world *w = arg;
+    struct plugin_fixture *w = arg;
     if ((m->type == MSG_PING || m->type == MSG_RESULT) && w->received_n > RECEIVED_MAX / 2) return; /* without end */
     if (w->received_n == RECEIVED_MAX) abort();
     struct received_msg *h = &w->heard[w->received_n++];
@@ -191,36 +193,36 @@ static void on_bad(void *arg, const struct rv_error *err) {
     CU_FAIL("the supervisor sent a bad message");
 }
 
-void world_connect(struct plugin_world *w) {
+void fixture_connect(struct plugin_fixture *w) {
     char path[128];
     disconnect(w);
-    snprintf(path, sizeof path, "%s/toy.%d/lane", w->stage->dir, (int)world_info(w).instance);
+    snprintf(path, sizeof path, "%s/toy.%d/lane", w->stage->dir, (int)fixture_info(w).instance);
     w->lane = lane_connect(w->context, w->s->loop, path, &(struct lane_callbacks){on_message, on_bad, w}, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(w->lane);
     CU_ASSERT_TRUE_FATAL(lane_wait_connected(w->lane, 10000));
 }
 
-void world_spawn(struct plugin_world *w) {
+void fixture_spawn(struct plugin_fixture *w) {
     plugin_start(w->p);
-    CU_ASSERT_TRUE_FATAL(world_info(w).pid > 0);
-    CU_ASSERT_TRUE(world_state(w, "starting"));
-    world_connect(w);
+    CU_ASSERT_TRUE_FATAL(fixture_info(w).pid > 0);
+    CU_ASSERT_TRUE(fixture_state(w, "starting"));
+    fixture_connect(w);
 }
 
-void world_send(struct plugin_world *w, struct msg m) { lane_send(w->lane, &m); }
+void fixture_send(struct plugin_fixture *w, struct msg m) { lane_send(w->lane, &m); }
 
-static bool came(struct plugin_world *w, unsigned type) {
+static bool came(struct plugin_fixture *w, unsigned type) {
     while (w->at < w->received_n && w->heard[w->at].m.type != type) w->at++;
     return w->at < w->received_n;
 }
 
-const struct msg *world_receive(struct plugin_world *w, unsigned type) {
+const struct msg *fixture_receive(struct plugin_fixture *w, unsigned type) {
     UNTIL(w, came(w, type));
     CU_ASSERT_TRUE_FATAL(w->at < w->received_n);
     return &w->heard[w->at++].m;
 }
 
-struct msg world_hello(struct plugin_world *w, struct rv_buf *token) {
+struct msg fixture_hello(struct plugin_fixture *w, struct rv_buf *token) {
     UNTIL(w, read_note(w, "token", token));
     return (struct msg){.type = MSG_HELLO,
                         .hello = {.token = rv_buf_bytes(token),
@@ -232,22 +234,22 @@ struct msg world_hello(struct plugin_world *w, struct rv_buf *token) {
                                   .can = MSG_CAN_SETTINGS}};
 }
 
-void world_greet(struct plugin_world *w) {
+void fixture_greet(struct plugin_fixture *w) {
     rv_autobuf struct rv_buf token = {0};
-    world_send(w, world_hello(w, &token));
-    (void)world_receive(w, MSG_SNAP_END);
-    world_send(w, (struct msg){.type = MSG_SYNCED});
-    UNTIL(w, world_state(w, "ready"));
+    fixture_send(w, fixture_hello(w, &token));
+    (void)fixture_receive(w, MSG_SNAP_END);
+    fixture_send(w, (struct msg){.type = MSG_SYNCED});
+    UNTIL(w, fixture_state(w, "ready"));
 }
 
-void world_ready(struct plugin_world *w) {
-    world_spawn(w);
-    world_greet(w);
+void fixture_ready(struct plugin_fixture *w) {
+    fixture_spawn(w);
+    fixture_greet(w);
 }
 
-void world_die(struct plugin_world *w, int signo, uint32_t call, const char *name) {
+void fixture_die(struct plugin_fixture *w, int signo, uint32_t call, const char *name) {
     char path[64];
-    int pid = world_info(w).pid;
+    int pid = fixture_info(w).pid;
     snprintf(path, sizeof path, "/proc/%d/fd/4", pid);
     rv_autoclose int fd = open(path, O_RDWR | O_CLOEXEC);
     struct flight *f = flight_map(fd, NULL);
@@ -263,7 +265,7 @@ void world_die(struct plugin_world *w, int signo, uint32_t call, const char *nam
     }
     flight_unmap(f);
     kill(pid, signo);
-    UNTIL(w, world_info(w).pid != pid);
+    UNTIL(w, fixture_info(w).pid != pid);
 }
 
 static void first_death(void *arg, const struct death_info *i) {
@@ -271,7 +273,7 @@ static void first_death(void *arg, const struct death_info *i) {
     if (ret->cause == NULL) *ret = *i;
 }
 
-struct death_info world_death(const struct plugin_world *w) {
+struct death_info fixture_death(const struct plugin_fixture *w) {
     struct death_info d = {0};
     plugin_each_death(w->p, first_death, &d);
     CU_ASSERT_PTR_NOT_NULL_FATAL(d.cause);

@@ -1,4 +1,4 @@
-#include "world.h"
+#include "fixture.h"
 #include "deploy/sandbox/rules/rules.h"
 
 #include "rayvisor/json.h"
@@ -8,7 +8,7 @@
 static const int64_t PATIENCE_NS = (int64_t)30 * 1000000000;
 static const struct rv_str NS = {"default", 7};
 
-static const struct sb_resource *resource(struct world *w, const char *plural) {
+static const struct sb_resource *resource(struct fixture *w, const char *plural) {
     static const char *const groups[] = {"", "batch", "apps", "discovery.k8s.io"};
     for (size_t i = 0; i < RV_ARRAY_LEN(groups); i++) {
         const struct sb_resource *r = sb_resource_find(w->storage, rv_str(groups[i]), RV_STR("v1"), rv_str(plural));
@@ -19,7 +19,7 @@ static const struct sb_resource *resource(struct world *w, const char *plural) {
 
 static struct rv_str ns_of(const struct sb_resource *r) { return r->namespaced ? NS : RV_STR(""); }
 
-static struct rv_val quoted(struct world *w, const char *json) {
+static struct rv_val quoted(struct fixture *w, const char *json) {
     char *text = rv_strdup(rv_str(json));
     for (char *p = text; *p != '\0'; p++)
         if (*p == '\'') *p = '"';
@@ -29,11 +29,11 @@ static struct rv_val quoted(struct world *w, const char *json) {
     return v;
 }
 
-void world_open(struct world *w, const char *options) {
+void fixture_open(struct fixture *w, const char *options) {
     struct sim_opts o;
     sim_opts_init(&o);
     struct rv_error err = {0};
-    *w = (struct world){.loop = loop_new(NULL), .a = rv_arena_new()};
+    *w = (struct fixture){.loop = loop_new(NULL), .a = rv_arena_new()};
     w->storage = sb_storage_new(w->loop, &sb_kubernetes_rules);
     int e = sim_opts_parse(
         &o, RV_STR("schedule_ms=0,start_ms=0,ready_ms=0,terminate_ms=0,init_ms=0,job_ms=1,backoff_ms=1"), &err);
@@ -41,18 +41,18 @@ void world_open(struct world *w, const char *options) {
     if (e != 0) printf("\n    %s", err.text);
     w->sim = sim_new(w->loop, w->storage, &o, &err);
     sim_opts_free(&o);
-    world_create(w, "namespaces", "{'metadata':{'name':'default'}}");
-    world_settle(w);
+    fixture_create(w, "namespaces", "{'metadata':{'name':'default'}}");
+    fixture_settle(w);
 }
 
-void world_close(struct world *w) {
+void fixture_close(struct fixture *w) {
     sim_free(w->sim);
     sb_storage_free(w->storage);
     loop_free(w->loop);
     rv_arena_free(w->a);
 }
 
-bool world_create(struct world *w, const char *plural, const char *json) {
+bool fixture_create(struct fixture *w, const char *plural, const char *json) {
     const struct sb_resource *r = resource(w, plural);
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_node *tree = rv_node_from(a, quoted(w, json));
@@ -70,8 +70,8 @@ bool world_create(struct world *w, const char *plural, const char *json) {
     return e == 0;
 }
 
-bool world_patch(struct world *w, const char *plural, const char *name, const char *path, const char *json,
-                 bool status) {
+bool fixture_patch(struct fixture *w, const char *plural, const char *name, const char *path, const char *json,
+                   bool status) {
     const struct sb_resource *r = resource(w, plural);
     struct sb_object *o = sb_get(w->storage, r, ns_of(r), rv_str(name)), *made = NULL;
     if (o == NULL) return false;
@@ -94,7 +94,7 @@ bool world_patch(struct world *w, const char *plural, const char *name, const ch
     return e == 0;
 }
 
-void world_delete(struct world *w, const char *plural, const char *name, const char *propagation) {
+void fixture_delete(struct fixture *w, const char *plural, const char *name, const char *propagation) {
     const struct sb_resource *r = resource(w, plural);
     struct sb_delete_opts o = {.grace_seconds = -1, .propagation = rv_str(propagation)};
     struct sb_object *last = NULL;
@@ -104,7 +104,7 @@ void world_delete(struct world *w, const char *plural, const char *name, const c
     sb_status_clear(&st);
 }
 
-struct rv_val world_get(struct world *w, const char *plural, const char *name) {
+struct rv_val fixture_get(struct fixture *w, const char *plural, const char *name) {
     const struct sb_resource *r = resource(w, plural);
     struct sb_object *o = sb_get(w->storage, r, ns_of(r), rv_str(name));
     if (o == NULL) return RV_VAL_ABSENT;
@@ -118,13 +118,13 @@ static bool count_one(void *arg, struct sb_object *o) {
     return true;
 }
 
-size_t world_count(struct world *w, const char *plural) {
+size_t fixture_count(struct fixture *w, const char *plural) {
     size_t n = 0;
     sb_each(w->storage, resource(w, plural), RV_STR(""), count_one, &n);
     return n;
 }
 
-const char *world_text(struct world *w, struct rv_val v, const char *path) {
+const char *fixture_text(struct fixture *w, struct rv_val v, const char *path) {
     struct rv_val at = rv_val_path(v, path);
     if (!rv_val_present(at)) return "";
     if (rv_val_type(at) == RV_STRING) return rv_arena_str(w->a, rv_val_str(at)).p;
@@ -133,35 +133,35 @@ const char *world_text(struct world *w, struct rv_val v, const char *path) {
     return rv_arena_str(w->a, rv_buf_str(&b)).p;
 }
 
-static bool is_now(struct world *w, const char *plural, const char *name, const char *path, const char *want) {
+static bool is_now(struct fixture *w, const char *plural, const char *name, const char *path, const char *want) {
     const struct sb_resource *r = resource(w, plural);
     struct sb_object *o = sb_get(w->storage, r, ns_of(r), rv_str(name));
     if (want[0] == '\0' && path[0] == '\0') return o == NULL;
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct world peek = {.a = a};
-    return o != NULL && strcmp(world_text(&peek, o->value, path), want) == 0;
+    struct fixture peek = {.a = a};
+    return o != NULL && strcmp(fixture_text(&peek, o->value, path), want) == 0;
 }
 
-bool world_until(struct world *w, const char *plural, const char *name, const char *path, const char *want) {
+bool fixture_until(struct fixture *w, const char *plural, const char *name, const char *path, const char *want) {
     for (int64_t end = clock_monotonic() + PATIENCE_NS; clock_monotonic() < end;) {
         if (is_now(w, plural, name, path, want)) return true;
         loop_turn(w->loop, 5);
     }
     printf("\n    %s/%s %s never became \"%s\"; it is \"%s\"", plural, name, path, want,
-           world_text(w, world_get(w, plural, name), path));
+           fixture_text(w, fixture_get(w, plural, name), path));
     return false;
 }
 
-bool world_until_count(struct world *w, const char *plural, size_t n) {
+bool fixture_until_count(struct fixture *w, const char *plural, size_t n) {
     for (int64_t end = clock_monotonic() + PATIENCE_NS; clock_monotonic() < end;) {
-        if (world_count(w, plural) == n) return true;
+        if (fixture_count(w, plural) == n) return true;
         loop_turn(w->loop, 5);
     }
-    printf("\n    %zu %s instead of %zu", world_count(w, plural), plural, n);
+    printf("\n    %zu %s instead of %zu", fixture_count(w, plural), plural, n);
     return false;
 }
 
-void world_settle(struct world *w) {
+void fixture_settle(struct fixture *w) {
     uint64_t version = sb_version(w->storage);
     for (int calm = 0; calm < 10; calm++) {
         loop_turn(w->loop, 2);
@@ -183,13 +183,13 @@ static bool event_is(void *arg, struct sb_object *o) {
     return !e->found;
 }
 
-bool world_event(struct world *w, const char *reason, const char *text) {
+bool fixture_event(struct fixture *w, const char *reason, const char *text) {
     struct wanted e = {reason, text, false};
     sb_each(w->storage, resource(w, "events"), RV_STR(""), event_is, &e);
     return e.found;
 }
 
-int world_control(struct world *w, const char *method, const char *path, const char *body) {
+int fixture_control(struct fixture *w, const char *method, const char *path, const char *body) {
     rv_autobuf struct rv_buf out = {0}, full = {0}, json = {0};
     int status = 0;
     struct sim_pending *pending = NULL;

@@ -1,5 +1,5 @@
-/* see.c - joining pods and Ray nodes. */
-#include "plugins/autoscaler/see.h"
+/* observe.c - joining pods and Ray nodes. */
+#include "plugins/autoscaler/observe.h"
 
 #include "plugins/autoscaler/intern.h"
 #include "plugins/ray/fields.h"
@@ -7,7 +7,7 @@
 
 /* ---- the RayCluster and its pods ------------------------------------------------------------------------ */
 
-void see_cluster(struct rv_arena *a, const struct rc_cluster *c, struct seen *ret) {
+void observe_cluster(struct rv_arena *a, const struct rc_cluster *c, struct seen *ret) {
     *ret = (struct seen){0};
     ret->groups = groups_read(a, c, &ret->info, &ret->n_groups);
 }
@@ -57,7 +57,7 @@ static int64_t after_grace(const struct seen_pod *p, int64_t deleted) {
     return end;
 }
 
-static void see_conditions(struct rv_val pod, struct seen_pod *p) {
+static void observe_conditions(struct rv_val pod, struct seen_pod *p) {
     struct rv_val list = rv_val_path(pod, "status.conditions"), scheduled = rv_condition_find(list, "PodScheduled"),
                   ready = rv_condition_find(list, "Ready");
     p->ready = rv_str_is(rv_path_str(ready, "status"), "True");
@@ -65,7 +65,7 @@ static void see_conditions(struct rv_val pod, struct seen_pod *p) {
                        rv_str_is(rv_path_str(scheduled, "reason"), "Unschedulable");
     p->unschedulable_at = moment(scheduled, "lastTransitionTime");
     if (p->unschedulable_at == 0) p->unschedulable_at = p->made;
-    if (p->unschedulable) p->trouble = rv_path_str(scheduled, "message");
+    if (p->unschedulable) p->problem = rv_path_str(scheduled, "message");
     /* An eviction, a preemption by the scheduler, a taint that does not tolerate it, a machine that shuts down. */
     struct rv_val disrupted = rv_condition_find(list, "DisruptionTarget");
     if (!rv_str_is(rv_path_str(disrupted, "status"), "True")) return;
@@ -87,13 +87,13 @@ static struct rv_val removal_taint(struct rv_val machine, struct rv_val keys) {
     return RV_VAL_ABSENT;
 }
 
-struct rv_str see_removal_taint(struct rv_val machine, struct rv_val taints) {
+struct rv_str observe_removal_taint(struct rv_val machine, struct rv_val taints) {
     return rv_path_str(removal_taint(machine, taints), "key");
 }
 
 /* A taint that evicts (NoExecute) has the time from which it does; others only keep new pods away, and when the pods
  * that are there are deleted is not said. */
-void see_machine(struct rv_arena *a, struct seen_pod *pod, struct rv_val machine, struct rv_val taints) {
+void observe_machine(struct rv_arena *a, struct seen_pod *pod, struct rv_val machine, struct rv_val taints) {
     struct rv_val taint = removal_taint(machine, taints);
     if (!rv_val_present(taint) || pod->reclaimed.n != 0) return;
     pod->reclaimed = rv_arena_fmt(a, "node " RV_STR_FMT " has the taint " RV_STR_FMT, RV_STR_ARG(pod->machine),
@@ -163,9 +163,9 @@ void see_replicas(struct rv_arena *a, struct seen *s) {
     }
 }
 
-void see_add_pod(struct rv_arena *a, struct seen *s, struct rv_str name, struct rv_str uid, struct rv_val pod,
-                 size_t room) {
-    if (s->pods == NULL) s->pods = rv_arena_alloc(a, (room + 1) * sizeof *s->pods);
+void observe_add_pod(struct rv_arena *a, struct seen *s, struct rv_str name, struct rv_str uid, struct rv_val pod,
+                     size_t room) {
+    if (s->pods == NULL) s->pods = rv_arena_alloc(a, room * sizeof *s->pods);
     if (s->n_pods >= room) return;
     struct seen_pod *p = &s->pods[s->n_pods++];
     *p = (struct seen_pod){.name = name,
@@ -183,7 +183,7 @@ void see_add_pod(struct rv_arena *a, struct seen *s, struct rv_str name, struct 
                            .machine = rv_path_str(pod, "spec.nodeName"),
                            .node = -1,
                            .ray = -1};
-    see_conditions(pod, p);
+    observe_conditions(pod, p);
     for (size_t g = 0; g < s->n_groups; g++)
         if (rv_str_eq(s->groups[g].name, p->group)) p->to_delete = named_for_deletion(s->info[g].spec, name);
 }
@@ -223,7 +223,7 @@ struct build {
     struct rv_arena *arena;
     struct seen *seen;
     const struct gcs_state *gcs;
-    const struct see_policy *policy;
+    const struct observe_policy *policy;
     struct as_node *nodes;
     size_t n, room;
     int64_t *pods_of_group; /* that live or will: not leaving */
@@ -317,7 +317,7 @@ static int64_t amount_of(struct as_resources list, struct rv_str name) {
 
 /* What is in use on a node that is being taken away, in the resources that a new node of its group has. */
 static struct as_resources in_use(struct rv_arena *a, const struct gcs_node *ray, const struct as_group *group) {
-    struct as_resource *items = rv_arena_alloc(a, (group->resources.n + 1) * sizeof *items);
+    struct as_resource *items = rv_arena_alloc(a, group->resources.n * sizeof *items);
     size_t n = 0;
     for (size_t i = 0; i < group->resources.n; i++) {
         struct rv_str name = group->resources.items[i].name;
@@ -329,7 +329,7 @@ static struct as_resources in_use(struct rv_arena *a, const struct gcs_node *ray
 }
 
 static void add_uprooted(struct rv_arena *a, struct seen *s, const struct gcs_state *g) {
-    struct as_demand *all = rv_arena_alloc(a, (g->n_demands + s->n_pods + 1) * sizeof *all);
+    struct as_demand *all = rv_arena_alloc(a, (g->n_demands + s->n_pods) * sizeof *all);
     size_t n = g->n_demands;
     if (n != 0) memcpy(all, g->demands, n * sizeof *all);
     for (size_t i = 0; i < s->n_pods; i++) {
@@ -350,17 +350,17 @@ static int64_t cluster_max(const struct seen *s) {
     return sum;
 }
 
-void see_join(struct rv_arena *a, struct seen *s, const struct gcs_state *g, const struct see_policy *policy) {
-    bool *taken = rv_arena_alloc(a, g->n_nodes + 1);
+void observe_join(struct rv_arena *a, struct seen *s, const struct gcs_state *g, const struct observe_policy *policy) {
+    bool *taken = rv_arena_alloc(a, g->n_nodes);
     if (s->pods == NULL) s->pods = rv_arena_alloc(a, sizeof *s->pods);
     match_nodes(a, s, g, taken);
     find_head(s, g);
     struct build b = {.arena = a, .seen = s, .gcs = g, .policy = policy};
     b.room = s->n_pods + g->n_nodes + expected_room(s);
-    b.nodes = rv_arena_alloc(a, (b.room + 1) * sizeof *b.nodes);
-    b.pods_of_group = rv_arena_alloc(a, (s->n_groups + 1) * sizeof *b.pods_of_group);
-    s->pod_of = rv_arena_alloc(a, (b.room + 1) * sizeof *s->pod_of);
-    s->gcs_of = rv_arena_alloc(a, (b.room + 1) * sizeof *s->gcs_of);
+    b.nodes = rv_arena_alloc(a, b.room * sizeof *b.nodes);
+    b.pods_of_group = rv_arena_alloc(a, s->n_groups * sizeof *b.pods_of_group);
+    s->pod_of = rv_arena_alloc(a, b.room * sizeof *s->pod_of);
+    s->gcs_of = rv_arena_alloc(a, b.room * sizeof *s->gcs_of);
     for (size_t i = 0; i < s->n_pods; i++) add_pod(&b, i);
     add_expected(&b);
     add_strangers(&b, taken);

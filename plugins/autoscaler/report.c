@@ -1,4 +1,4 @@
-/* tell.c - events, explanations and metrics. */
+/* report.c - events, explanations and metrics. */
 #include "plugins/autoscaler/round.h"
 #include "rayvisor/k8s.h"
 
@@ -9,7 +9,7 @@ enum { NODES_SAID = 30, UNMET_SAID = 10, LEAK_IDLE_MS = 300000, LEAK_SAME_S = 30
 
 /* ---- metrics -------------------------------------------------------------------------------------------- */
 
-void tell_count(const struct rv_pass *p, const char *name, double value, const char *label, const char *label_value) {
+void report_count(const struct rv_pass *p, const char *name, double value, const char *label, const char *label_value) {
     struct rv_field f = {rv_str(label), rv_str(label_value)};
     p->api->metric(p->host, rv_str(name), RV_METRIC_COUNTER, value, &f, label != NULL ? 1 : 0);
 }
@@ -53,7 +53,7 @@ static void tell_leak(struct round *r, bool known) {
 
 static const char *const gauges[] = {"frozen", "demand", "unmet", "nodes", "starting"};
 
-void tell_state(struct round *r, const char *state) {
+void report_state(struct round *r, const char *state) {
     bool frozen = strcmp(state, "frozen") == 0;
     r->memo->gauge = true;
     gauge(r->pass, "frozen", RV_METRIC_GAUGE, frozen);
@@ -69,7 +69,7 @@ void tell_state(struct round *r, const char *state) {
     gauge(r->pass, "starting", RV_METRIC_GAUGE, (double)starting);
 }
 
-void tell_polled(const struct rv_pass *p, struct memo *m, bool is) {
+void report_polled(const struct rv_pass *p, struct memo *m, bool is) {
     struct shared *shared = p->state;
     if (m->polled == is) return;
     m->polled = is;
@@ -77,8 +77,8 @@ void tell_polled(const struct rv_pass *p, struct memo *m, bool is) {
     p->api->metric(p->host, RV_STR("polled"), RV_METRIC_GAUGE, shared->polled, NULL, 0);
 }
 
-void tell_gone(const struct rv_pass *p, struct memo *m) {
-    tell_polled(p, m, false);
+void report_gone(const struct rv_pass *p, struct memo *m) {
+    report_polled(p, m, false);
     leak_forget(p->api, p->host, &m->leak, LEAK_IDLE, p->key.ns);
     if (!m->gauge) return;
     m->gauge = false;
@@ -87,9 +87,9 @@ void tell_gone(const struct rv_pass *p, struct memo *m) {
 
 /* ---- lines ---------------------------------------------------------------------------------------------- */
 
-void tell_begin(struct round *r) { rv_buf_clear(&r->memo->said); }
+void report_begin(struct round *r) { rv_buf_clear(&r->memo->said); }
 
-void tell_line(struct round *r, const char *fmt, ...) {
+void report_line(struct round *r, const char *fmt, ...) {
     va_list ap;
     va_start(ap, fmt);
     rv_buf_vaddf(&r->memo->said, fmt, ap);
@@ -97,7 +97,7 @@ void tell_line(struct round *r, const char *fmt, ...) {
     rv_buf_addc(&r->memo->said, '\n');
 }
 
-void tell_again(struct round *r) {
+void report_again(struct round *r) {
     struct rv_str rest = rv_buf_str(&r->memo->said);
     while (rest.n != 0) {
         const char *end = memchr(rest.p, '\n', rest.n);
@@ -110,10 +110,10 @@ void tell_again(struct round *r) {
 
 /* ---- waiting -------------------------------------------------------------------------------------------- */
 
-void tell_frozen(struct round *r, const char *reason, struct rv_str why) {
-    enum { WRITTEN_AFTER_S = 10, SAID_AFTER_S = 30 }; /* one lost answer is no news */
+void report_frozen(struct round *r, const char *reason, struct rv_str why) {
+    enum { WRITTEN_AFTER_S = 10, SAID_AFTER_S = 30 }; /* one lost answer is not reported */
     struct memo *m = r->memo;
-    tell_line(r, "nothing is scaled now: " RV_STR_FMT, RV_STR_ARG(why));
+    report_line(r, "nothing is scaled now: " RV_STR_FMT, RV_STR_ARG(why));
     if (m->waits_since == 0) m->waits_since = r->pass->now;
     if (r->sidecar)
         ready_beside_sidecar(r);
@@ -134,12 +134,12 @@ static void say_launch(struct round *r, size_t g) {
             rv_buf_addf(&why, "%s%lld for %s", why.n != 0 ? ", " : "", (long long)l->because[c],
                         as_cause_text((enum as_cause)c));
     struct rv_str name = r->seen.groups[g].name, text = rv_buf_str(&why);
-    tell_line(r, "group " RV_STR_FMT ": %lld new pods (" RV_STR_FMT ")", RV_STR_ARG(name),
-              (long long)r->plan.launches[g], RV_STR_ARG(text));
+    report_line(r, "group " RV_STR_FMT ": %lld new pods (" RV_STR_FMT ")", RV_STR_ARG(name),
+                (long long)r->plan.launches[g], RV_STR_ARG(text));
     if (r->sidecar) return;
     rv_pass_event(r->pass, false, "ScaledUp", "Scale", "Group " RV_STR_FMT ": %lld new pods (" RV_STR_FMT ")",
                   RV_STR_ARG(name), (long long)r->plan.launches[g], RV_STR_ARG(text));
-    tell_count(r->pass, "launches_total", (double)r->plan.launches[g], NULL, NULL);
+    report_count(r->pass, "launches_total", (double)r->plan.launches[g], NULL, NULL);
 }
 
 static void say_removals(struct round *r) {
@@ -152,7 +152,7 @@ static void say_removals(struct round *r) {
         rv_pass_event(r->pass, false, "ScaledDown", "Scale", "Pod " RV_STR_FMT " of group " RV_STR_FMT " goes: it %s",
                       RV_STR_ARG(p->name), RV_STR_ARG(p->group), as_verdict_text(why));
     }
-    if (r->plan.n_removes != 0) tell_count(r->pass, "removals_total", (double)r->plan.n_removes, NULL, NULL);
+    if (r->plan.n_removes != 0) report_count(r->pass, "removals_total", (double)r->plan.n_removes, NULL, NULL);
 }
 
 static void write_request(struct rv_buf *b, const struct as_request *q) {
@@ -171,7 +171,7 @@ static void write_why(struct round *r, struct rv_buf *b, const struct as_request
     if (r->seen.n_groups == 0) rv_buf_adds(b, ": there are no worker groups");
     for (size_t g = 0; g < r->seen.n_groups; g++) {
         struct rv_str why = as_why_not(r->arena, &r->seen.groups[g], q);
-        if (why.n == 0 && r->seen.info[g].trouble.n != 0) why = r->seen.info[g].trouble;
+        if (why.n == 0 && r->seen.info[g].problem.n != 0) why = r->seen.info[g].problem;
         rv_buf_addf(b, "%s group " RV_STR_FMT ": " RV_STR_FMT, g == 0 ? ":" : ";", RV_STR_ARG(r->seen.groups[g].name),
                     RV_STR_ARG(why));
     }
@@ -190,21 +190,21 @@ static void say_unmet(struct round *r) {
         rv_autobuf struct rv_buf b = {0};
         write_request(&b, d->unmet[i].request);
         write_why(r, &b, d->unmet[i].request, d->unmet[i].capped);
-        tell_line(r, "%lld requests get no node: " RV_STR_FMT, (long long)d->unmet[i].count,
-                  RV_STR_ARG(rv_buf_str(&b)));
+        report_line(r, "%lld requests get no node: " RV_STR_FMT, (long long)d->unmet[i].count,
+                    RV_STR_ARG(rv_buf_str(&b)));
         hash = text_hash(hash, &b);
         if (first.n == 0) rv_buf_add(&first, b.p, b.n);
     }
     for (size_t i = 0; i < d->n_unmet_gangs && i < UNMET_SAID; i++) {
-        tell_line(r, "a placement group gets no nodes: " RV_STR_FMT ", %zu bundles%s",
-                  RV_STR_ARG(d->unmet_gangs[i].gang->details), d->unmet_gangs[i].gang->n,
-                  d->unmet_gangs[i].capped ? ": groups are at their maximum" : ": a bundle fits into no group");
+        report_line(r, "a placement group gets no nodes: " RV_STR_FMT ", %zu bundles%s",
+                    RV_STR_ARG(d->unmet_gangs[i].gang->details), d->unmet_gangs[i].gang->n,
+                    d->unmet_gangs[i].capped ? ": groups are at their maximum" : ": a bundle fits into no group");
         if (first.n == 0) rv_buf_addf(&first, "a placement group of %zu bundles", d->unmet_gangs[i].gang->n);
         hash = hash * 31 + d->unmet_gangs[i].gang->n;
     }
     if (d->held_unmet) {
-        tell_line(r, "request_resources() asks for more than the groups %s",
-                  d->held_capped ? "may have" : "could ever hold");
+        report_line(r, "request_resources() asks for more than the groups %s",
+                    d->held_capped ? "may have" : "could ever hold");
         if (first.n == 0) rv_buf_adds(&first, "request_resources()");
     }
     bool something = first.n != 0;
@@ -215,16 +215,16 @@ static void say_unmet(struct round *r) {
     r->memo->told_unmet = hash;
 }
 
-void tell_decision(struct round *r) {
+void report_decision(struct round *r) {
     struct memo *m = r->memo;
     if (m->frozen_said) rv_pass_event(r->pass, false, "AutoscalingResumed", "Scale", "The control store answers again");
     m->frozen_said = false;
     m->waits_since = 0;
     for (size_t g = 0; g < r->seen.n_groups; g++) {
         if (r->plan.launches[g] != 0) say_launch(r, g);
-        if (r->seen.info[g].trouble.n != 0)
-            tell_line(r, "group " RV_STR_FMT " cannot be planned for CPUs: " RV_STR_FMT,
-                      RV_STR_ARG(r->seen.groups[g].name), RV_STR_ARG(r->seen.info[g].trouble));
+        if (r->seen.info[g].problem.n != 0)
+            report_line(r, "group " RV_STR_FMT " cannot be planned for CPUs: " RV_STR_FMT,
+                        RV_STR_ARG(r->seen.groups[g].name), RV_STR_ARG(r->seen.info[g].problem));
     }
     if (!r->sidecar) say_removals(r);
     say_unmet(r);
@@ -248,7 +248,7 @@ static void write_since(struct round *r, size_t node, struct rv_buf *b) {
     }
 }
 
-void tell_nodes(struct round *r) {
+void report_nodes(struct round *r) {
     size_t all = 0;
     for (size_t i = 0; i < r->seen.state.n_nodes; i++) {
         const struct as_node *n = &r->seen.state.nodes[i];
@@ -259,9 +259,9 @@ void tell_nodes(struct round *r) {
             at >= 0 && r->decision->verdicts[i] == AS_KEEP_BUSY ? r->gcs->nodes[at].activity : RV_STR("");
         rv_autobuf struct rv_buf since = {0};
         write_since(r, i, &since);
-        tell_line(r, RV_STR_FMT " %s%s" RV_STR_FMT RV_STR_FMT, RV_STR_ARG(n->name),
-                  as_verdict_text(r->decision->verdicts[i]), activity.n != 0 ? ": " : "", RV_STR_ARG(activity),
-                  RV_STR_ARG(rv_buf_str(&since)));
+        report_line(r, RV_STR_FMT " %s%s" RV_STR_FMT RV_STR_FMT, RV_STR_ARG(n->name),
+                    as_verdict_text(r->decision->verdicts[i]), activity.n != 0 ? ": " : "", RV_STR_ARG(activity),
+                    RV_STR_ARG(rv_buf_str(&since)));
     }
-    if (all > NODES_SAID) tell_line(r, "and %zu more nodes", all - NODES_SAID);
+    if (all > NODES_SAID) report_line(r, "and %zu more nodes", all - NODES_SAID);
 }

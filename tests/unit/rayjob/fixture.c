@@ -1,5 +1,5 @@
-/* world.c - see world.h. */
-#include "world.h"
+/* fixture.c - see fixture.h. */
+#include "fixture.h"
 
 #include <stdio.h>
 
@@ -12,15 +12,15 @@ static bool owned(const struct rv_fake_object *o, const struct rv_fake_object *b
     return rv_str_is(rv_meta_controller_uid(o->value), by->uid);
 }
 
-struct rv_val world_json(struct rv_arena *a, struct rv_str text) {
+struct rv_val fixture_json(struct rv_arena *a, struct rv_str text) {
     rv_autobuf struct rv_buf b = {0}, out = {0};
     for (size_t i = 0; i < text.n; i++) rv_buf_addc(&b, (uint8_t)(text.p[i] == '\'' ? '"' : text.p[i]));
     if (rv_json_to_mp(rv_buf_str(&b), NULL, &out, NULL) != 0) return RV_VAL_ABSENT;
     return rv_node_freeze(a, rv_node_from(a, (struct rv_val){out.p, out.n}));
 }
 
-static void set_status(struct world *w, struct rv_fake_object *o, const char *fmt, ...) RV_PRINTF(3, 4);
-static void set_status(struct world *w, struct rv_fake_object *o, const char *fmt, ...) {
+static void set_status(struct fixture *w, struct rv_fake_object *o, const char *fmt, ...) RV_PRINTF(3, 4);
+static void set_status(struct fixture *w, struct rv_fake_object *o, const char *fmt, ...) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     rv_autobuf struct rv_buf b = {0};
     va_list ap;
@@ -28,10 +28,10 @@ static void set_status(struct world *w, struct rv_fake_object *o, const char *fm
     rv_buf_vaddf(&b, fmt, ap);
     va_end(ap);
     (void)rv_fakeapi_patch(w->api, o, true, RV_STR(""),
-                           world_json(a, rv_arena_fmt(a, "{'status':" RV_STR_FMT "}", RV_STR_ARG(rv_buf_str(&b)))));
+                           fixture_json(a, rv_arena_fmt(a, "{'status':" RV_STR_FMT "}", RV_STR_ARG(rv_buf_str(&b)))));
 }
 
-static struct rv_str now_text(struct rv_arena *a, const struct world *w) {
+static struct rv_str now_text(struct rv_arena *a, const struct fixture *w) {
     char text[32];
     rv_time_format(w->api->now, text);
     return rv_arena_str(a, rv_str(text));
@@ -39,7 +39,7 @@ static struct rv_str now_text(struct rv_arena *a, const struct world *w) {
 
 /* ---- clusters and heads ----------------------------------------------------------------------------------------- */
 
-static struct rv_fake_object *head_of(const struct world *w, const struct rv_fake_object *cluster) {
+static struct rv_fake_object *head_of(const struct fixture *w, const struct rv_fake_object *cluster) {
     for (struct rv_fake_object *o = w->api->objects; o != NULL; o = o->next)
         if (is(o, "pods") && owned(o, cluster) && !rv_meta_deleting(o->value)) return o;
     return NULL;
@@ -53,16 +53,16 @@ static bool ready(const struct rv_fake_object *cluster) {
     return rv_str_is(rv_path_str(cluster->value, "status.state"), "ready");
 }
 
-static void make_head(struct world *w, const struct rv_fake_object *cluster) {
+static void make_head(struct fixture *w, const struct rv_fake_object *cluster) {
     static const char sidecar[] = "spec.headGroupSpec.template.spec.containers";
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_fake_object *made;
     struct rv_node *n = rv_node_from(
-        a, world_json(a, rv_arena_fmt(a,
-                                      "{'metadata':{'name':'%s-head-%llu','labels':{'ray.io/cluster':'%s','ray.io/"
-                                      "node-type':'head'}},'spec':{'containers':[{'name':'ray-head'}%s]}}",
-                                      cluster->name, (unsigned long long)w->api->uids, cluster->name,
-                                      rv_val_len(rv_val_path(cluster->value, sidecar)) > 1 ? ",{'name':'s'}" : "")));
+        a, fixture_json(a, rv_arena_fmt(a,
+                                        "{'metadata':{'name':'%s-head-%llu','labels':{'ray.io/cluster':'%s','ray.io/"
+                                        "node-type':'head'}},'spec':{'containers':[{'name':'ray-head'}%s]}}",
+                                        cluster->name, (unsigned long long)w->api->uids, cluster->name,
+                                        rv_val_len(rv_val_path(cluster->value, sidecar)) > 1 ? ",{'name':'s'}" : "")));
     rv_meta_set_controller(a, n, RV_STR("ray.io/v1"), RV_STR("RayCluster"), rv_str(cluster->name),
                            rv_str(cluster->uid));
     (void)rv_fakeapi_create(w->api, RV_STR("v1"), RV_STR("pods"), rv_node_freeze(a, n), &made);
@@ -75,11 +75,12 @@ static bool keeps_head_down(const struct rv_fake_object *cluster) {
 }
 
 /* A cluster that is being deleted is let go; another gets its head, and is ready once that runs. */
-static bool tend_cluster(struct world *w, struct rv_fake_object *o) {
+static bool tend_cluster(struct fixture *w, struct rv_fake_object *o) {
     struct rv_fake_object *head = head_of(w, o);
     if (rv_meta_deleting(o->value)) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
-        (void)rv_fakeapi_patch(w->api, o, false, RV_STR(""), world_json(a, RV_STR("{'metadata':{'finalizers':null}}")));
+        (void)rv_fakeapi_patch(w->api, o, false, RV_STR(""),
+                               fixture_json(a, RV_STR("{'metadata':{'finalizers':null}}")));
         return true;
     }
     if (head == NULL && keeps_head_down(o)) return false;
@@ -97,7 +98,7 @@ static bool tend_cluster(struct world *w, struct rv_fake_object *o) {
     return true;
 }
 
-static bool tend_clusters(struct world *w) {
+static bool tend_clusters(struct fixture *w) {
     for (struct rv_fake_object *o = w->api->objects; o != NULL; o = o->next)
         if (is(o, "rayclusters") && tend_cluster(w, o)) return true;
     return false;
@@ -110,7 +111,7 @@ static void life_of(const struct rv_fake_object *head, char out[64]) {
              (long long)rv_path_int(head->value, "status.containerStatuses[0].restartCount", 0));
 }
 
-static struct ray_run *find_run(struct world *w, const struct rv_fake_object *head, struct rv_str id) {
+static struct ray_run *find_run(struct fixture *w, const struct rv_fake_object *head, struct rv_str id) {
     char life[64];
     life_of(head, life);
     for (size_t i = 0; i < w->run_n; i++)
@@ -118,21 +119,21 @@ static struct ray_run *find_run(struct world *w, const struct rv_fake_object *he
     return NULL;
 }
 
-static void accept(struct world *w, const struct rv_fake_object *head, struct rv_str id) {
-    if (w->run_n == WORLD_RUNS || find_run(w, head, id) != NULL) return;
+static void accept(struct fixture *w, const struct rv_fake_object *head, struct rv_str id) {
+    if (w->run_n == FIXTURE_RUNS || find_run(w, head, id) != NULL) return;
     struct ray_run *r = &w->runs[w->run_n++];
     *r = (struct ray_run){.status = "PENDING", .start = w->api->now};
     snprintf(r->id, sizeof r->id, RV_STR_FMT, RV_STR_ARG(id));
     life_of(head, r->head);
 }
 
-const struct ray_run *world_run(const struct world *w, struct rv_str id) {
+const struct ray_run *fixture_run(const struct fixture *w, struct rv_str id) {
     for (size_t i = w->run_n; i > 0; i--)
         if (rv_str_is(id, w->runs[i - 1].id)) return &w->runs[i - 1];
     return NULL;
 }
 
-bool world_said(const struct world *w, struct rv_str id, struct rv_str status) {
+bool fixture_said(const struct fixture *w, struct rv_str id, struct rv_str status) {
     for (size_t i = 0; i < w->run_n; i++)
         if (rv_str_is(id, w->runs[i].id) && rv_str_is(status, w->runs[i].status)) return true;
     return false;
@@ -142,7 +143,7 @@ static bool over(const struct ray_run *r) {
     return strcmp(r->status, "PENDING") != 0 && strcmp(r->status, "RUNNING") != 0;
 }
 
-static bool lives(const struct world *w, const struct ray_run *r) {
+static bool lives(const struct fixture *w, const struct ray_run *r) {
     for (const struct rv_fake_object *o = w->api->objects; o != NULL; o = o->next) {
         char life[64];
         if (!is(o, "pods") || rv_meta_deleting(o->value)) continue;
@@ -152,7 +153,7 @@ static bool lives(const struct world *w, const struct ray_run *r) {
     return false;
 }
 
-static bool go_on(struct world *w, struct ray_run *r) {
+static bool go_on(struct fixture *w, struct ray_run *r) {
     static const char *const ends[] = {"SUCCEEDED", "SUCCEEDED", "SUCCEEDED", "SUCCEEDED",
                                        "FAILED",    "FAILED",    "STOPPED"};
     if (over(r) || !lives(w, r)) return false;
@@ -162,12 +163,12 @@ static bool go_on(struct world *w, struct ray_run *r) {
     return true;
 }
 
-static struct rv_fake_object *cluster_named(const struct world *w, struct rv_str name) {
+static struct rv_fake_object *cluster_named(const struct fixture *w, struct rv_str name) {
     return rv_fakeapi_find(w->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), name);
 }
 
 /* The head behind a dashboard's address; NULL: nobody answers. */
-static struct rv_fake_object *behind(const struct world *w, struct rv_str url) {
+static struct rv_fake_object *behind(const struct fixture *w, struct rv_str url) {
     static const char scheme[] = "http://", service[] = "-head-svc.";
     if (url.n > strlen(scheme) && memcmp(url.p, scheme, strlen(scheme)) == 0)
         url = (struct rv_str){url.p + strlen(scheme), url.n - strlen(scheme)};
@@ -188,7 +189,7 @@ static void say(struct rv_fake_answer *out, uint32_t status, const char *text, b
 }
 
 /* Answers that are none. */
-static void garble(struct world *w, struct rv_fake_answer *out) {
+static void garble(struct fixture *w, struct rv_fake_answer *out) {
     uint32_t which = rv_test_random_below(w->random, w->false_404 ? 7 : 6);
     if (which == 0) out->code = RV_E_TIMEOUT;
     if (which == 1) out->code = RV_E_UNAVAILABLE;
@@ -209,9 +210,9 @@ static void tell(const struct ray_run *r, struct rv_fake_answer *out) {
     say(out, 200, rv_buf_cstr(&b), true);
 }
 
-void world_http(void *arg, const struct rv_http_request *r, struct rv_fake_answer *out) {
+void fixture_http(void *arg, const struct rv_http_request *r, struct rv_fake_answer *out) {
     static const char api[] = "/api/jobs/", stop[] = "/stop";
-    struct world *w = arg;
+    struct fixture *w = arg;
     rv_autobuf struct rv_buf body = {0};
     struct rv_fake_object *head = behind(w, r->url);
     const char *path = memmem(r->url.p, r->url.n, api, strlen(api));
@@ -219,7 +220,7 @@ void world_http(void *arg, const struct rv_http_request *r, struct rv_fake_answe
         out->code = RV_E_UNAVAILABLE;
         return;
     }
-    if (rv_test_random_chance(w->random, w->http_trouble)) {
+    if (rv_test_random_chance(w->random, w->http_failure_percent)) {
         garble(w, out);
         return;
     }
@@ -249,7 +250,7 @@ void world_http(void *arg, const struct rv_http_request *r, struct rv_fake_answe
     }
 }
 
-void world_submit(struct world *w, struct rv_str cluster, const char *id) {
+void fixture_submit(struct fixture *w, struct rv_str cluster, const char *id) {
     struct rv_fake_object *o = cluster_named(w, cluster), *head = o != NULL ? head_of(w, o) : NULL;
     if (runs(head)) accept(w, head, rv_str(id));
 }
@@ -262,7 +263,7 @@ static struct rv_str variable(struct rv_val container, const char *name) {
     return RV_STR("");
 }
 
-static void end_job(struct world *w, struct rv_fake_object *job, bool well) {
+static void end_job(struct fixture *w, struct rv_fake_object *job, bool well) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     set_status(
         w, job,
@@ -272,7 +273,7 @@ static void end_job(struct world *w, struct rv_fake_object *job, bool well) {
 }
 
 /* Submits, follows the job to its end, and ends as that did; without a head it gives up. */
-static bool tend_job(struct world *w, struct rv_fake_object *job) {
+static bool tend_job(struct fixture *w, struct rv_fake_object *job) {
     struct rv_val container = rv_val_path(job->value, "spec.template.spec.containers[0]");
     struct rv_fake_object *head = behind(w, variable(container, "RAY_DASHBOARD_ADDRESS"));
     struct rv_str id = variable(container, "RAY_JOB_SUBMISSION_ID");
@@ -293,7 +294,7 @@ static bool tend_job(struct world *w, struct rv_fake_object *job) {
 }
 
 /* The submitter in a head pod: it has ended with `code` for the n-th time, or runs again after that. */
-static void set_sidecar(struct world *w, struct rv_fake_object *head, int64_t restarts, int code, bool again) {
+static void set_sidecar(struct fixture *w, struct rv_fake_object *head, int64_t restarts, int code, bool again) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_str end = rv_arena_fmt(a, "{'terminated':{'exitCode':%d,'reason':'x','finishedAt':'" RV_STR_FMT "'}}",
                                      code, RV_STR_ARG(now_text(a, w)));
@@ -306,7 +307,7 @@ static void set_sidecar(struct world *w, struct rv_fake_object *head, int64_t re
 }
 
 /* Submits and follows the job to its end. Where it may, it is started again after an error, a few times. */
-static bool tend_sidecar(struct world *w, struct rv_fake_object *cluster) {
+static bool tend_sidecar(struct fixture *w, struct rv_fake_object *cluster) {
     enum { RESTARTS = 3 };
     struct rv_val container = rv_val_path(cluster->value, "spec.headGroupSpec.template.spec.containers[1]");
     struct rv_fake_object *head = head_of(w, cluster);
@@ -331,7 +332,7 @@ static bool tend_sidecar(struct world *w, struct rv_fake_object *cluster) {
     return true;
 }
 
-static bool tend_submitters(struct world *w) {
+static bool tend_submitters(struct fixture *w) {
     for (struct rv_fake_object *o = w->api->objects; o != NULL; o = o->next) {
         if (is(o, "jobs") && !rv_meta_deleting(o->value) && tend_job(w, o)) return true;
         if (is(o, "rayclusters") && !rv_meta_deleting(o->value) && tend_sidecar(w, o)) return true;
@@ -339,7 +340,7 @@ static bool tend_submitters(struct world *w) {
     return false;
 }
 
-bool world_work(struct world *w) {
+bool fixture_work(struct fixture *w) {
     bool did = rv_fakeapi_collect(w->api);
     while (tend_clusters(w) || tend_submitters(w)) did = true;
     for (size_t i = 0; i < w->run_n; i++) did |= rv_test_random_chance(w->random, 30) && go_on(w, &w->runs[i]);
@@ -348,7 +349,7 @@ bool world_work(struct world *w) {
 
 /* ---- what happens ------------------------------------------------------------------------------------------------ */
 
-static struct rv_fake_object *any(struct world *w, const char *resource) {
+static struct rv_fake_object *any(struct fixture *w, const char *resource) {
     struct rv_fake_object *chosen = NULL;
     uint32_t n = 0;
     for (struct rv_fake_object *o = w->api->objects; o != NULL; o = o->next)
@@ -356,25 +357,25 @@ static struct rv_fake_object *any(struct world *w, const char *resource) {
     return chosen;
 }
 
-static bool tend_any(struct world *w) {
+static bool tend_any(struct fixture *w) {
     struct rv_fake_object *o = any(w, "rayclusters");
     return o != NULL && tend_cluster(w, o);
 }
 
-static bool submit_any(struct world *w) { return tend_submitters(w); }
+static bool submit_any(struct fixture *w) { return tend_submitters(w); }
 
-static bool ray_goes_on(struct world *w) {
+static bool ray_goes_on(struct fixture *w) {
     return w->run_n > 0 && go_on(w, &w->runs[rv_test_random_below(w->random, (uint32_t)w->run_n)]);
 }
 
-static bool cluster_not_ready(struct world *w) {
+static bool cluster_not_ready(struct fixture *w) {
     struct rv_fake_object *o = any(w, "rayclusters");
     if (o == NULL || !ready(o)) return false;
     set_status(w, o, "{'state':'','reason':'x'}");
     return true;
 }
 
-static bool container_restarts(struct world *w) {
+static bool container_restarts(struct fixture *w) {
     struct rv_fake_object *o = any(w, "pods");
     if (!runs(o) || rv_val_len(rv_val_path(o->value, "spec.containers")) > 1) return false; /* Never, with a sidecar */
     set_status(w, o, "{'phase':'Running','containerStatuses':[{'name':'ray-head','restartCount':%lld,'state':{}}]}",
@@ -382,19 +383,19 @@ static bool container_restarts(struct world *w) {
     return true;
 }
 
-static bool deleted(struct world *w, const char *resource) {
+static bool deleted(struct fixture *w, const char *resource) {
     struct rv_fake_object *o = any(w, resource);
-    if (o == NULL || strcmp(o->name, WORLD_SHARED) == 0) return false;
+    if (o == NULL || strcmp(o->name, FIXTURE_SHARED) == 0) return false;
     (void)rv_fakeapi_delete(w->api, o, RV_STR(""));
     return true;
 }
 
-static bool head_deleted(struct world *w) { return deleted(w, "pods"); }
-static bool cluster_deleted(struct world *w) { return deleted(w, "rayclusters"); }
-static bool service_deleted(struct world *w) { return deleted(w, "services"); }
-static bool submitter_deleted(struct world *w) { return deleted(w, "jobs"); }
+static bool head_deleted(struct fixture *w) { return deleted(w, "pods"); }
+static bool cluster_deleted(struct fixture *w) { return deleted(w, "rayclusters"); }
+static bool service_deleted(struct fixture *w) { return deleted(w, "services"); }
+static bool submitter_deleted(struct fixture *w) { return deleted(w, "jobs"); }
 
-static bool submitter_fails(struct world *w) {
+static bool submitter_fails(struct fixture *w) {
     struct rv_fake_object *o = any(w, "jobs");
     if (o == NULL || rv_val_len(rv_val_path(o->value, "status.conditions")) > 0) return false;
     end_job(w, o, rv_test_random_chance(w->random, 30));
@@ -402,22 +403,22 @@ static bool submitter_fails(struct world *w) {
 }
 
 /* Somebody else's cluster holds on for a while when it is deleted. */
-static bool cluster_held(struct world *w) {
+static bool cluster_held(struct fixture *w) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_fake_object *o = any(w, "rayclusters");
     if (o != NULL)
         (void)rv_fakeapi_patch(w->api, o, false, RV_STR(""),
-                               world_json(a, RV_STR("{'metadata':{'finalizers':['x/y']}}")));
+                               fixture_json(a, RV_STR("{'metadata':{'finalizers':['x/y']}}")));
     return o != NULL;
 }
 
-static bool collected(struct world *w) { return rv_fakeapi_collect(w->api); }
+static bool collected(struct fixture *w) { return rv_fakeapi_collect(w->api); }
 
-const char *world_event(struct world *w) {
+const char *fixture_event(struct fixture *w) {
     static const struct {
         uint32_t weight;
         bool harm;
-        bool (*happens)(struct world *w);
+        bool (*happens)(struct fixture *w);
         const char *what;
     } events[] = {{30, false, tend_any, "a cluster is tended"},
                   {20, false, submit_any, "a submitter goes on"},

@@ -1,5 +1,5 @@
-/* scene.c - see scene.h. */
-#include "scene.h"
+/* scenario.c - see scenario.h. */
+#include "scenario.h"
 
 #include <CUnit/Basic.h>
 #include <stdio.h>
@@ -20,14 +20,14 @@ static struct rv_val json_value(struct rv_arena *a, struct rv_str text) {
 
 /* ---- Ray -------------------------------------------------------------------------------------------------------- */
 
-static void answer(const struct scene_fault *f, struct rv_fake_answer *out) {
+static void answer(const struct scenario_fault *f, struct rv_fake_answer *out) {
     out->code = f->code;
     out->status = f->status;
     out->message = f->text;
     if (f->text != NULL) rv_buf_adds(&out->body, f->text);
 }
 
-static void tell(const struct scene *s, struct rv_fake_answer *out) {
+static void tell(const struct scenario *s, struct rv_fake_answer *out) {
     rv_autobuf struct rv_buf b = {0};
     out->status = s->ray != NULL ? 200 : 404;
     if (s->ray == NULL) {
@@ -40,10 +40,10 @@ static void tell(const struct scene *s, struct rv_fake_answer *out) {
 }
 
 static void on_http(void *arg, const struct rv_http_request *r, struct rv_fake_answer *out) {
-    struct scene *s = arg;
+    struct scenario *s = arg;
     bool get = rv_str_is(r->method, "GET"), stop = rv_str_ends(r->url, "/stop");
     unsigned *count = get ? &s->asked : stop ? &s->stopped : &s->submitted;
-    const struct scene_fault *f = get ? &s->asking : stop ? &s->stopping : &s->submitting;
+    const struct scenario_fault *f = get ? &s->asking : stop ? &s->stopping : &s->submitting;
     ++*count;
     if (f->code != 0 || f->status != 0) {
         answer(f, out);
@@ -55,9 +55,10 @@ static void on_http(void *arg, const struct rv_http_request *r, struct rv_fake_a
     }
 }
 
-/* ---- the world -------------------------------------------------------------------------------------------------- */
+/* ---- the fixture --------------------------------------------------------------------------------------------------
+ */
 
-static void make(struct scene *s, const char *api_version, const char *resource, struct rv_str json) {
+static void make(struct scenario *s, const char *api_version, const char *resource, struct rv_str json) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_fake_object *made;
     CU_ASSERT_EQUAL_FATAL(rv_fakeapi_create(s->api, rv_str(api_version), rv_str(resource), json_value(a, json), &made),
@@ -70,39 +71,41 @@ static const struct rv_fake_object *sure(const struct rv_fake_object *o) {
     return o;
 }
 
-void scene_patch(struct scene *s, const char *resource, const char *name, bool status, const char *json) {
+void scenario_patch(struct scenario *s, const char *resource, const char *name, bool status, const char *json) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_fake_object *o = rv_fakeapi_get(s->api, resource, name);
     CU_ASSERT_PTR_NOT_NULL_FATAL(o);
     CU_ASSERT_EQUAL_FATAL(rv_fakeapi_patch(s->api, o, status, RV_STR(""), json_value(a, rv_str(json))), 0);
 }
 
-struct rv_fake_object *scene_cluster(const struct scene *s) {
+struct rv_fake_object *scenario_cluster(const struct scenario *s) {
     for (struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next)
         if (strcmp(o->resource, "rayclusters") == 0) return o;
     return NULL;
 }
 
-void scene_head(struct scene *s, const char *name) { scene_head_with(s, name, "", ""); }
+void scenario_head(struct scenario *s, const char *name) { scenario_head_with(s, name, "", ""); }
 
-void scene_head_with(struct scene *s, const char *name, const char *labels, const char *container) {
+void scenario_head_with(struct scenario *s, const char *name, const char *labels, const char *container) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    const struct rv_fake_object *c = sure(scene_cluster(s));
+    const struct rv_fake_object *c = sure(scenario_cluster(s));
     make(s, "v1", "pods",
          rv_arena_fmt(a,
                       "{'metadata':{'name':'%s','labels':{'ray.io/cluster':'%s','ray.io/node-type':'head'%s},"
                       "'ownerReferences':[{'apiVersion':'ray.io/v1','kind':'RayCluster','name':'%s','uid':'%s',"
                       "'controller':true}]},'spec':{'containers':[{'name':'ray-head'%s}]},'status':{}}",
                       name, c->name, labels, c->name, c->uid, container));
-    scene_patch(s, "pods", name, true,
-                "{'status':{'phase':'Running','containerStatuses':[{'name':'ray-head','restartCount':0}]}}");
+    scenario_patch(s, "pods", name, true,
+                   "{'status':{'phase':'Running','containerStatuses':[{'name':'ray-head','restartCount':0}]}}");
 }
 
-void scene_submitter_pod(struct scene *s, const char *status) { scene_submitter_pod_with(s, "j-x", "Never", status); }
+void scenario_submitter_pod(struct scenario *s, const char *status) {
+    scenario_submitter_pod_with(s, "j-x", "Never", status);
+}
 
-void scene_submitter_pod_with(struct scene *s, const char *name, const char *restart_policy, const char *status) {
+void scenario_submitter_pod_with(struct scenario *s, const char *name, const char *restart_policy, const char *status) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    const struct rv_fake_object *job = sure(rv_fakeapi_get(s->api, "jobs", SCENE_JOB));
+    const struct rv_fake_object *job = sure(rv_fakeapi_get(s->api, "jobs", SCENARIO_JOB));
     make(s, "v1", "pods",
          rv_arena_fmt(a,
                       "{'metadata':{'name':'%s','labels':{'ray.io/originated-from-crd':'RayJob','ray.io/"
@@ -110,36 +113,37 @@ void scene_submitter_pod_with(struct scene *s, const char *name, const char *res
                       "'ownerReferences':[{'apiVersion':'batch/v1','kind':'Job','name':'j','uid':'%s','controller':"
                       "true}]},'spec':{'restartPolicy':'%s','containers':[{'name':'s'},{'name':'proxy'}]}}",
                       name, job->uid, restart_policy));
-    scene_patch(s, "pods", name, true, rv_arena_fmt(a, "{'status':{%s}}", status).p);
+    scenario_patch(s, "pods", name, true, rv_arena_fmt(a, "{'status':{%s}}", status).p);
 }
 
-void scene_cluster_runs(struct scene *s) {
-    for (int i = 0; i < 10 && scene_cluster(s) == NULL; i++) scene_wait(s, 1);
-    scene_head(s, "head-1");
-    scene_patch(s, "rayclusters", scene_cluster(s)->name, true, "{'status':{'state':'ready'}}");
-    scene_settle(s);
+void scenario_cluster_runs(struct scenario *s) {
+    for (int i = 0; i < 10 && scenario_cluster(s) == NULL; i++) scenario_wait(s, 1);
+    scenario_head(s, "head-1");
+    scenario_patch(s, "rayclusters", scenario_cluster(s)->name, true, "{'status':{'state':'ready'}}");
+    scenario_settle(s);
 }
 
-void scene_delete(struct scene *s, const char *resource, const char *name) {
-    struct rv_fake_object *o = name != NULL ? rv_fakeapi_get(s->api, resource, name) : scene_cluster(s);
+void scenario_delete(struct scenario *s, const char *resource, const char *name) {
+    struct rv_fake_object *o = name != NULL ? rv_fakeapi_get(s->api, resource, name) : scenario_cluster(s);
     CU_ASSERT_PTR_NOT_NULL_FATAL(o);
     (void)rv_fakeapi_delete(s->api, o, RV_STR(""));
 }
 
-void scene_submitter_ends(struct scene *s, bool well) {
+void scenario_submitter_ends(struct scenario *s, bool well) {
     char now[32], json[256];
     rv_time_format(s->api->now, now);
     snprintf(json, sizeof json,
              "{'status':{'conditions':[{'type':'%s','status':'True','reason':'r','message':'m','lastTransitionTime':"
              "'%s'}]}}",
              well ? "Complete" : "Failed", now);
-    scene_patch(s, "jobs", SCENE_JOB, true, json);
+    scenario_patch(s, "jobs", SCENARIO_JOB, true, json);
 }
 
-/* ---- a scene ---------------------------------------------------------------------------------------------------- */
+/* ---- a scenario ----------------------------------------------------------------------------------------------------
+ */
 
 static void on_note(void *arg, const char *line) {
-    struct scene *s = arg;
+    struct scenario *s = arg;
     s->unfollowed += strstr(line, "event LogNotFollowed") != NULL;
     s->complaints += strstr(line, "event FailedTo") != NULL;
     const char *event = strstr(line, "event ");
@@ -149,7 +153,7 @@ static void on_note(void *arg, const char *line) {
 
 /* Of a gauge: set or removed, never both. */
 static void on_metric(void *arg, struct rv_str series, uint32_t type, double value, struct rv_val labels) {
-    struct scene *s = arg;
+    struct scenario *s = arg;
     enum { REMOVED = 2 };
     char name[256];
     rv_autobuf struct rv_buf text = {0};
@@ -160,17 +164,17 @@ static void on_metric(void *arg, struct rv_str series, uint32_t type, double val
     while (i < s->series_n && strcmp(s->series[i], name) != 0) i++;
     if (type == REMOVED && i < s->series_n) memmove(s->series[i], s->series[--s->series_n], sizeof name);
     if (type == REMOVED || i < s->series_n) return;
-    CU_ASSERT_TRUE_FATAL(i < SCENE_SERIES);
+    CU_ASSERT_TRUE_FATAL(i < SCENARIO_SERIES);
     memcpy(s->series[s->series_n++], name, sizeof name);
 }
 
 static int on_refuse(void *arg, const struct rv_action *a, struct rv_str *message) {
-    struct scene *s = arg;
+    struct scenario *s = arg;
     (void)message;
     return s->refuse != NULL ? s->refuse(s, a) : 0;
 }
 
-static struct rv_str manifest(struct rv_arena *a, const struct scene *s) {
+static struct rv_str manifest(struct rv_arena *a, const struct scenario *s) {
     static const char cluster[] =
         "{'headGroupSpec':{'rayStartParams':{},'template':{'spec':{'containers':[{'name':'ray-head','image':'r'}]}}},"
         "'workerGroupSpecs':[{'groupName':'g','replicas':1,'minReplicas':0,'maxReplicas':2,'rayStartParams':{},"
@@ -181,24 +185,24 @@ static struct rv_str manifest(struct rv_arena *a, const struct scene *s) {
                               ? rv_arena_fmt(a, "'clusterSelector':{'ray.io/cluster':'%s'}", s->shared)
                               : rv_arena_fmt(a, "'rayClusterSpec':%s" RV_STR_FMT "}", cluster, RV_STR_ARG(auth));
     return rv_arena_fmt(a,
-                        "{'apiVersion':'ray.io/v1','kind':'RayJob','metadata':{'name':'" SCENE_JOB
+                        "{'apiVersion':'ray.io/v1','kind':'RayJob','metadata':{'name':'" SCENARIO_JOB
                         "'},'spec':{'entrypoint':'x','submissionMode':'%s'%s" RV_STR_FMT "%s}}",
                         s->mode, s->selects ? "" : ",", RV_STR_ARG(s->selects ? RV_STR("") : where),
                         s->spec != NULL ? s->spec : "");
 }
 
-static void make_shared(struct scene *s) {
+static void make_shared(struct scenario *s) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     make(s, "ray.io/v1", "rayclusters",
          rv_arena_fmt(a,
                       "{'metadata':{'name':'%s'},'spec':{'authOptions':%s,'headGroupSpec':{'template':{'spec':{"
                       "'containers':[{'name':'ray-head','image':'r'}]}}}}}",
                       s->shared, s->auth != NULL ? s->auth : "null"));
-    scene_head(s, "head-1");
-    scene_patch(s, "rayclusters", s->shared, true, "{'status':{'state':'ready'}}");
+    scenario_head(s, "head-1");
+    scenario_patch(s, "rayclusters", s->shared, true, "{'status':{'state':'ready'}}");
 }
 
-void scene_begin(struct scene *s) {
+void scenario_begin(struct scenario *s) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     s->random.state = 7;
     s->api = rv_fakeapi_new(BEGINNING);
@@ -215,80 +219,80 @@ void scene_begin(struct scene *s) {
                                                          .metric = on_metric,
                                                          .arg = s});
     CU_ASSERT_PTR_NOT_NULL_FATAL(s->host);
-    scene_settle(s);
+    scenario_settle(s);
 }
 
-void scene_end(struct scene *s) {
+void scenario_end(struct scenario *s) {
     rv_fakehost_free(s->host);
     rv_fakeapi_free(s->api);
 }
 
-void scene_settle(struct scene *s) {
+void scenario_settle(struct scenario *s) {
     rv_fakehost_run(s->host);
     while (rv_fakehost_round(s->host)) {
     }
 }
 
-void scene_wait(struct scene *s, unsigned seconds) {
+void scenario_wait(struct scenario *s, unsigned seconds) {
     for (unsigned i = 0; i < seconds; i++) {
         rv_fakehost_advance(s->host, 1000);
         (void)rv_fakeapi_collect(s->api);
-        scene_settle(s);
+        scenario_settle(s);
     }
 }
 
-void scene_away(struct scene *s, unsigned seconds, void (*meanwhile)(struct scene *s)) {
+void scenario_away(struct scenario *s, unsigned seconds, void (*meanwhile)(struct scenario *s)) {
     rv_fakehost_advance(s->host, (int64_t)seconds * 1000);
     if (meanwhile != NULL) meanwhile(s);
     rv_fakehost_restart(s->host);
-    scene_settle(s);
+    scenario_settle(s);
 }
 
 /* ---- what is seen ----------------------------------------------------------------------------------------------- */
 
-static struct rv_val status_of(const struct scene *s) {
-    const struct rv_fake_object *o = rv_fakeapi_get(s->api, "rayjobs", SCENE_JOB);
+static struct rv_val status_of(const struct scenario *s) {
+    const struct rv_fake_object *o = rv_fakeapi_get(s->api, "rayjobs", SCENARIO_JOB);
     return o != NULL ? rv_val_get(o->value, "status") : RV_VAL_ABSENT;
 }
 
-struct rv_str scene_status(const struct scene *s, const char *path) {
+struct rv_str scenario_status(const struct scenario *s, const char *path) {
     return rv_path_str(status_of(s), path);
 }
 
-bool scene_is(const struct scene *s, const char *phase, const char *reason) {
-    struct rv_str p = scene_status(s, "jobDeploymentStatus"), r = scene_status(s, "reason");
+bool scenario_is(const struct scenario *s, const char *phase, const char *reason) {
+    struct rv_str p = scenario_status(s, "jobDeploymentStatus"), r = scenario_status(s, "reason");
     bool is = rv_str_is(p, phase) && rv_str_is(r, reason);
     if (!is)
         printf("\n    it is " RV_STR_FMT "/" RV_STR_FMT " (" RV_STR_FMT "), not %s/%s", RV_STR_ARG(p), RV_STR_ARG(r),
-               RV_STR_ARG(scene_status(s, "message")), phase, reason);
+               RV_STR_ARG(scenario_status(s, "message")), phase, reason);
     return is;
 }
 
-struct rv_val scene_condition(const struct scene *s, const char *type) {
+struct rv_val scenario_condition(const struct scenario *s, const char *type) {
     return rv_condition_find(rv_val_get(status_of(s), "conditions"), type);
 }
 
-bool scene_says(struct rv_str text, const char *words) {
+bool scenario_says(struct rv_str text, const char *words) {
     return text.n != 0 && memmem(text.p, text.n, words, strlen(words)) != NULL;
 }
 
-unsigned scene_count(const struct scene *s, const char *resource) {
+unsigned scenario_count(const struct scenario *s, const char *resource) {
     unsigned n = 0;
     for (const struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next)
         n += strcmp(o->resource, resource) == 0;
     return n;
 }
 
-bool scene_reason_is(const struct scene *s, const char *reason) {
-    struct rv_str is = rv_path_str(scene_condition(s, "Reconciling"), "reason");
+bool scenario_reason_is(const struct scenario *s, const char *reason) {
+    struct rv_str is = rv_path_str(scenario_condition(s, "Reconciling"), "reason");
     bool same = rv_str_is(is, reason);
     if (!same) printf("\n    the reason is " RV_STR_FMT ", not %s", RV_STR_ARG(is), reason);
     return same;
 }
 
-void scene_begin_running(struct scene *s) {
-    scene_begin(s);
-    scene_cluster_runs(s);
-    scene_wait(s, 5);
-    CU_ASSERT_TRUE(scene_is(s, "Running", ""));
+void scenario_begin_running(struct scenario *s) {
+    scenario_begin(s);
+    scenario_cluster_runs(s);
+    scenario_wait(s, 5);
+    CU_ASSERT_TRUE(scenario_is(s, "Running", ""));
 }

@@ -1,40 +1,40 @@
-/* scene.c - see scene.h. */
-#include "scene.h"
+/* scenario.c - see scenario.h. */
+#include "scenario.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "tests/support/story.h"
+#include "tests/support/history.h"
 #include "tests/unit/sdk/suite.h"
 
 const struct rv_plugin *rv_plugin_v3(void);
 
 static int on_action(void *arg, const struct rv_action *a, struct rv_str *message) {
-    struct scene *s = arg;
+    struct scenario *s = arg;
     if (a->verb == RV_VERB_EVENT) return 0;
     return s->refuse != NULL ? s->refuse(s, a, message) : 0;
 }
 
 static void on_http(void *arg, const struct rv_http_request *r, struct rv_fake_answer *out) {
-    struct scene *s = arg;
-    world_http(&s->w, r, out);
+    struct scenario *s = arg;
+    fixture_http(&s->w, r, out);
 }
 
 /* fakehost notes each event as a line that holds its reason. */
 static void on_note(void *arg, const char *line) {
-    struct scene *s = arg;
-    if (getenv("SCENE_NOTES") != NULL) printf("%s\n", line);
+    struct scenario *s = arg;
+    if (getenv("SCENARIO_NOTES") != NULL) printf("%s\n", line);
     if (strstr(line, "event") == NULL) return;
-    snprintf(s->events[s->event_n++ % SCENE_EVENTS], sizeof s->events[0], "%s", line);
+    snprintf(s->events[s->event_n++ % SCENARIO_EVENTS], sizeof s->events[0], "%s", line);
 }
 
-static void create(struct scene *s) {
+static void create(struct scenario *s) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_fake_object *made;
     struct rv_str text = rv_arena_fmt(
         a,
-        "{'apiVersion':'ray.io/v1','kind':'RayService','metadata':{'name':'" WORLD_SERVICE
-        "','annotations':%s,'finalizers':['ray.io/rayservice-finalizer']},'spec':{'serveConfigV2':'" SCENE_CONFIG
+        "{'apiVersion':'ray.io/v1','kind':'RayService','metadata':{'name':'" FIXTURE_SERVICE
+        "','annotations':%s,'finalizers':['ray.io/rayservice-finalizer']},'spec':{'serveConfigV2':'" SCENARIO_CONFIG
         "','upgradeStrategy':%s,'rayClusterConfig':{'enableInTreeAutoscaling':true,'rayVersion':'2.52.0','"
         "headGroupSpec':{'rayStartParams':{},"
         "'template':{'spec':{'containers':[{'name':'ray-head','image':'ray:1','resources':{'requests':{'cpu':'2'}}}]}}}"
@@ -45,13 +45,13 @@ static void create(struct scene *s) {
         s->notes != NULL ? s->notes : "{}", s->strategy != NULL ? s->strategy : "{}", s->workers, s->workers,
         s->more != NULL ? s->more : "");
     CU_ASSERT_EQUAL_FATAL(
-        rv_fakeapi_create(s->api, RV_STR("ray.io/v1"), RV_STR("rayservices"), world_json(a, text), &made), 0);
+        rv_fakeapi_create(s->api, RV_STR("ray.io/v1"), RV_STR("rayservices"), fixture_json(a, text), &made), 0);
 }
 
-void scene_begin(struct scene *s) {
+void scenario_begin(struct scenario *s) {
     s->random.state = 1;
     s->api = rv_fakeapi_new(INT64_C(1700000000000000000));
-    struct world w = {
+    struct fixture w = {
         .api = s->api, .random = &s->random, .workers = s->workers, .deploy_s = s->deploy_s, .ongoing = -1};
     s->w = w;
     create(s);
@@ -67,16 +67,16 @@ void scene_begin(struct scene *s) {
     CU_ASSERT_PTR_NOT_NULL_FATAL(s->host);
 }
 
-void scene_end(struct scene *s) {
+void scenario_end(struct scenario *s) {
     CU_ASSERT_EQUAL(s->w.mixed, 0);
     rv_fakehost_free(s->host);
     rv_fakeapi_free(s->api);
-    world_free(&s->w);
+    fixture_free(&s->w);
 }
 
-void scene_settle(struct scene *s) {
+void scenario_settle(struct scenario *s) {
     for (int i = 0; i < 2000; i++) {
-        bool did = world_work(&s->w);
+        bool did = fixture_work(&s->w);
         while (rv_fakehost_deliver(s->host)) did = true;
         rv_fakehost_run(s->host);
         s->w.round++;
@@ -88,108 +88,108 @@ void scene_settle(struct scene *s) {
     CU_FAIL("it never comes to rest");
 }
 
-void scene_for(struct scene *s, int64_t seconds) {
+void scenario_for(struct scenario *s, int64_t seconds) {
     int64_t left = seconds * 1000;
-    scene_settle(s);
+    scenario_settle(s);
     while (left > 0) {
-        int64_t ms = story_next_moment(s->host, s->api);
+        int64_t ms = history_next_moment(s->host, s->api);
         if (ms > 500) ms = 500; /* replicas start meanwhile */
         if (ms > left) ms = left;
         rv_fakehost_advance(s->host, ms);
         rv_fakehost_run(s->host);
-        scene_settle(s);
+        scenario_settle(s);
         left -= ms;
     }
 }
 
-bool scene_until(struct scene *s, bool (*holds)(struct scene *s)) {
-    scene_settle(s);
+bool scenario_until(struct scenario *s, bool (*holds)(struct scenario *s)) {
+    scenario_settle(s);
     for (int i = 0; i < 1200; i++) {
         if (holds(s)) return true;
         rv_fakehost_advance(s->host, 500);
         rv_fakehost_run(s->host);
-        scene_settle(s);
+        scenario_settle(s);
     }
     rv_autobuf struct rv_buf b = {0};
-    rv_json_write(scene_status(s), &b);
+    rv_json_write(scenario_status(s), &b);
     printf("\n    it stays so: %s", rv_buf_cstr(&b));
     return false;
 }
 
-struct rv_fake_object *scene_object(const struct scene *s) {
-    return rv_fakeapi_get(s->api, "rayservices", WORLD_SERVICE);
+struct rv_fake_object *scenario_object(const struct scenario *s) {
+    return rv_fakeapi_get(s->api, "rayservices", FIXTURE_SERVICE);
 }
 
-struct rv_val scene_status(const struct scene *s) {
-    struct rv_fake_object *o = scene_object(s);
+struct rv_val scenario_status(const struct scenario *s) {
+    struct rv_fake_object *o = scenario_object(s);
     return o != NULL ? rv_val_get(o->value, "status") : RV_VAL_ABSENT;
 }
 
-struct rv_str scene_active(const struct scene *s) {
-    return rv_path_str(scene_status(s), "activeServiceStatus.rayClusterName");
+struct rv_str scenario_active(const struct scenario *s) {
+    return rv_path_str(scenario_status(s), "activeServiceStatus.rayClusterName");
 }
-struct rv_str scene_pending(const struct scene *s) {
-    return rv_path_str(scene_status(s), "pendingServiceStatus.rayClusterName");
+struct rv_str scenario_pending(const struct scenario *s) {
+    return rv_path_str(scenario_status(s), "pendingServiceStatus.rayClusterName");
 }
 
-struct scene_name scene_name(struct rv_str s) {
-    struct scene_name n;
+struct scenario_name scenario_name(struct rv_str s) {
+    struct scenario_name n;
     snprintf(n.text, sizeof n.text, RV_STR_FMT, RV_STR_ARG(s));
     return n;
 }
 
-struct rv_val scene_condition(const struct scene *s, const char *type) {
-    return rv_condition_find(rv_val_get(scene_status(s), "conditions"), type);
+struct rv_val scenario_condition(const struct scenario *s, const char *type) {
+    return rv_condition_find(rv_val_get(scenario_status(s), "conditions"), type);
 }
 
-bool scene_is(const struct scene *s, const char *type, const char *status) {
-    return rv_str_is(rv_path_str(scene_condition(s, type), "status"), status);
+bool scenario_is(const struct scenario *s, const char *type, const char *status) {
+    return rv_str_is(rv_path_str(scenario_condition(s, type), "status"), status);
 }
 
-struct rv_str scene_stable(const struct scene *s) {
-    struct rv_fake_object *o = rv_fakeapi_get(s->api, "services", WORLD_SERVICE "-serve-svc");
+struct rv_str scenario_stable(const struct scenario *s) {
+    struct rv_fake_object *o = rv_fakeapi_get(s->api, "services", FIXTURE_SERVICE "-serve-svc");
     return o != NULL ? rv_val_str(rv_val_get(rv_val_path(o->value, "spec.selector"), "ray.io/cluster")) : RV_STR("");
 }
 
-void scene_patch(struct scene *s, const char *fmt, ...) {
+void scenario_patch(struct scenario *s, const char *fmt, ...) {
     rv_autobuf struct rv_buf b = {0};
     va_list ap;
     va_start(ap, fmt);
     rv_buf_vaddf(&b, fmt, ap);
     va_end(ap);
-    world_patch(&s->w, scene_object(s), false, "%s", rv_buf_cstr(&b));
+    fixture_patch(&s->w, scenario_object(s), false, "%s", rv_buf_cstr(&b));
 }
 
-void scene_env(struct scene *s, const char *value) {
-    scene_patch(s, "{'spec':{'rayClusterConfig':{'headGroupSpec':{'template':{'metadata':{'labels':{'v':'%s'}}}}}}}",
-                value);
+void scenario_env(struct scenario *s, const char *value) {
+    scenario_patch(s, "{'spec':{'rayClusterConfig':{'headGroupSpec':{'template':{'metadata':{'labels':{'v':'%s'}}}}}}}",
+                   value);
 }
 
-unsigned scene_told(const struct scene *s, const char *event) {
+unsigned scenario_told(const struct scenario *s, const char *event) {
     unsigned n = 0;
-    for (size_t i = 0; i < s->event_n && i < SCENE_EVENTS; i++) n += strstr(s->events[i], event) != NULL;
+    for (size_t i = 0; i < s->event_n && i < SCENARIO_EVENTS; i++) n += strstr(s->events[i], event) != NULL;
     return n;
 }
 
-unsigned scene_clusters(const struct scene *s) {
+unsigned scenario_clusters(const struct scenario *s) {
     unsigned n = 0;
     for (const struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next)
         n += strcmp(o->resource, "rayclusters") == 0 && !rv_meta_deleting(o->value);
     return n;
 }
 
-int64_t scene_share(const struct scene *s) {
-    return rv_path_int(scene_status(s), "pendingServiceStatus.trafficRoutedPercent", 0);
+int64_t scenario_share(const struct scenario *s) {
+    return rv_path_int(scenario_status(s), "pendingServiceStatus.trafficRoutedPercent", 0);
 }
 
-bool scene_settled(struct scene *s) {
-    return scene_active(s).n != 0 && scene_pending(s).n == 0 && scene_clusters(s) == 1 &&
-           scene_is(s, "Ready", "True") && rv_str_eq(scene_stable(s), scene_active(s));
+bool scenario_settled(struct scenario *s) {
+    return scenario_active(s).n != 0 && scenario_pending(s).n == 0 && scenario_clusters(s) == 1 &&
+           scenario_is(s, "Ready", "True") && rv_str_eq(scenario_stable(s), scenario_active(s));
 }
 
-bool scene_upgrading(struct scene *s) { return scene_pending(s).n != 0 && scene_active(s).n != 0; }
+bool scenario_upgrading(struct scenario *s) { return scenario_pending(s).n != 0 && scenario_active(s).n != 0; }
 
-void scene_start(struct scene *s) {
-    scene_begin(s);
-    CU_ASSERT_TRUE_FATAL(scene_until(s, scene_settled));
+void scenario_start(struct scenario *s) {
+    scenario_begin(s);
+    CU_ASSERT_TRUE_FATAL(scenario_until(s, scenario_settled));
 }

@@ -1,5 +1,5 @@
-/* world.c - see world.h. */
-#include "world.h"
+/* fixture.c - see fixture.h. */
+#include "fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,21 +14,21 @@ static bool owned(const struct rv_fake_object *o, const struct rv_fake_object *b
     return rv_str_is(rv_meta_controller_uid(o->value), by->uid);
 }
 
-struct rv_val world_json(struct rv_arena *a, struct rv_str text) {
+struct rv_val fixture_json(struct rv_arena *a, struct rv_str text) {
     rv_autobuf struct rv_buf b = {0}, out = {0};
     for (size_t i = 0; i < text.n; i++) rv_buf_addc(&b, (uint8_t)(text.p[i] == '\'' ? '"' : text.p[i]));
     if (rv_json_to_mp(rv_buf_str(&b), NULL, &out, NULL) != 0) return RV_VAL_ABSENT;
     return rv_node_freeze(a, rv_node_from(a, (struct rv_val){out.p, out.n}));
 }
 
-void world_patch(struct world *w, struct rv_fake_object *o, bool status, const char *fmt, ...) {
+void fixture_patch(struct fixture *w, struct rv_fake_object *o, bool status, const char *fmt, ...) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     rv_autobuf struct rv_buf b = {0};
     va_list ap;
     va_start(ap, fmt);
     rv_buf_vaddf(&b, fmt, ap);
     va_end(ap);
-    (void)rv_fakeapi_patch(w->api, o, status, RV_STR(""), world_json(a, rv_buf_str(&b)));
+    (void)rv_fakeapi_patch(w->api, o, status, RV_STR(""), fixture_json(a, rv_buf_str(&b)));
 }
 
 static struct rv_str label(const struct rv_fake_object *o, const char *key) {
@@ -40,10 +40,10 @@ static bool ready(const struct rv_fake_object *pod) {
            rv_condition_is(rv_val_path(pod->value, "status.conditions"), "Ready", "True");
 }
 
-struct tale *world_tale(struct world *w, struct rv_str cluster) {
+struct tale *fixture_tale(struct fixture *w, struct rv_str cluster) {
     for (size_t i = 0; i < w->tale_n; i++)
         if (rv_str_is(cluster, w->tales[i].cluster)) return &w->tales[i];
-    if (w->tale_n == WORLD_SERVES) return &w->tales[0];
+    if (w->tale_n == FIXTURE_SERVES) return &w->tales[0];
     struct tale *t = &w->tales[w->tale_n++];
     *t = (struct tale){0};
     snprintf(t->cluster, sizeof t->cluster, RV_STR_FMT, RV_STR_ARG(cluster));
@@ -52,7 +52,7 @@ struct tale *world_tale(struct world *w, struct rv_str cluster) {
 
 /* ---- pods -------------------------------------------------------------------------------------------------------- */
 
-static struct rv_fake_object *pod_of(const struct world *w, const struct rv_fake_object *cluster, const char *type,
+static struct rv_fake_object *pod_of(const struct fixture *w, const struct rv_fake_object *cluster, const char *type,
                                      unsigned skip) {
     for (struct rv_fake_object *o = w->api->objects; o != NULL; o = o->next)
         if (is(o, "pods") && owned(o, cluster) && !rv_meta_deleting(o->value) &&
@@ -61,16 +61,16 @@ static struct rv_fake_object *pod_of(const struct world *w, const struct rv_fake
     return NULL;
 }
 
-static struct rv_fake_object *cluster_named(const struct world *w, struct rv_str name) {
+static struct rv_fake_object *cluster_named(const struct fixture *w, struct rv_str name) {
     return rv_fakeapi_find(w->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), name);
 }
 
-struct rv_fake_object *world_head(const struct world *w, const char *cluster) {
+struct rv_fake_object *fixture_head(const struct fixture *w, const char *cluster) {
     struct rv_fake_object *o = cluster_named(w, rv_str(cluster));
     return o != NULL ? pod_of(w, o, "head", 0) : NULL;
 }
 
-unsigned world_ready(const struct world *w, struct rv_str cluster) {
+unsigned fixture_ready(const struct fixture *w, struct rv_str cluster) {
     unsigned n = 0;
     struct rv_fake_object *c = cluster_named(w, cluster);
     for (struct rv_fake_object *o = w->api->objects; c != NULL && o != NULL; o = o->next)
@@ -78,36 +78,37 @@ unsigned world_ready(const struct world *w, struct rv_str cluster) {
     return n;
 }
 
-static void make_pod(struct world *w, const struct rv_fake_object *cluster, const char *type) {
+static void make_pod(struct fixture *w, const struct rv_fake_object *cluster, const char *type) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_fake_object *made;
     unsigned long long n = ++w->api->uids;
     struct rv_node *pod = rv_node_from(
-        a, world_json(a, rv_arena_fmt(a,
-                                      "{'metadata':{'name':'%s-%s-%llu','labels':{'ray.io/cluster':'%s','ray.io/"
-                                      "node-type':'%s','ray.io/serve':'%s'}},'spec':{'nodeName':'n'},'status':{'phase':"
-                                      "'Running','podIP':'10.0.%llu.%llu','containerStatuses':[{'restartCount':0}]}}",
-                                      cluster->name, type, n, cluster->name, type,
-                                      strcmp(type, "head") == 0 ? "false" : "true", n / 250, n % 250 + 1)));
+        a,
+        fixture_json(a, rv_arena_fmt(a,
+                                     "{'metadata':{'name':'%s-%s-%llu','labels':{'ray.io/cluster':'%s','ray.io/"
+                                     "node-type':'%s','ray.io/serve':'%s'}},'spec':{'nodeName':'n'},'status':{'phase':"
+                                     "'Running','podIP':'10.0.%llu.%llu','containerStatuses':[{'restartCount':0}]}}",
+                                     cluster->name, type, n, cluster->name, type,
+                                     strcmp(type, "head") == 0 ? "false" : "true", n / 250, n % 250 + 1)));
     rv_meta_set_controller(a, pod, RV_STR("ray.io/v1"), RV_STR("RayCluster"), rv_str(cluster->name),
                            rv_str(cluster->uid));
     (void)rv_fakeapi_create(w->api, RV_STR("v1"), RV_STR("pods"), rv_node_freeze(a, pod), &made);
 }
 
-static bool set_ready(struct world *w, struct rv_fake_object *pod, bool now) {
+static bool set_ready(struct fixture *w, struct rv_fake_object *pod, bool now) {
     if (ready(pod) == now) return false;
-    world_patch(w, pod, true, "{'status':{'conditions':[{'type':'Ready','status':'%s'}]}}", now ? "True" : "False");
+    fixture_patch(w, pod, true, "{'status':{'conditions':[{'type':'Ready','status':'%s'}]}}", now ? "True" : "False");
     return true;
 }
 
 /* ---- Serve ------------------------------------------------------------------------------------------------------- */
 
-struct serve *world_serve(struct world *w, const char *cluster) {
-    struct rv_fake_object *head = world_head(w, cluster);
+struct serve *fixture_serve(struct fixture *w, const char *cluster) {
+    struct rv_fake_object *head = fixture_head(w, cluster);
     if (head == NULL) return NULL;
     for (size_t i = 0; i < w->serve_n; i++)
         if (strcmp(w->serves[i].head, head->uid) == 0) return &w->serves[i];
-    if (w->serve_n == WORLD_SERVES) return NULL;
+    if (w->serve_n == FIXTURE_SERVES) return NULL;
     struct serve *s = &w->serves[w->serve_n++];
     *s = (struct serve){.capacity = -1};
     snprintf(s->cluster, sizeof s->cluster, "%s", cluster);
@@ -115,27 +116,27 @@ struct serve *world_serve(struct world *w, const char *cluster) {
     return s;
 }
 
-void world_free(struct world *w) {
+void fixture_free(struct fixture *w) {
     for (size_t i = 0; i < w->serve_n; i++) free(w->serves[i].config);
 }
 
-static bool broken(const struct world *w, const struct serve *s) {
+static bool broken(const struct fixture *w, const struct serve *s) {
     for (size_t i = 0; i < w->tale_n; i++)
         if (strcmp(w->tales[i].cluster, s->cluster) == 0) return w->tales[i].broken;
     return false;
 }
 
-static bool running(const struct world *w, const struct serve *s) {
+static bool running(const struct fixture *w, const struct serve *s) {
     return s != NULL && s->config != NULL && w->api->now >= s->ready_at && !broken(w, s);
 }
 
 static int64_t effective(const struct serve *s) { return s->capacity < 0 ? 100 : s->capacity; }
 
 /* A worker's proxy answers once a replica runs; the head's always does. */
-static bool tend_workers(struct world *w, const struct rv_fake_object *cluster) {
-    struct serve *s = world_serve(w, cluster->name);
+static bool tend_workers(struct fixture *w, const struct rv_fake_object *cluster) {
+    struct serve *s = fixture_serve(w, cluster->name);
     struct rv_fake_object *pod;
-    struct tale *t = world_tale(w, rv_str(cluster->name));
+    struct tale *t = fixture_tale(w, rv_str(cluster->name));
     bool did = false;
     if (running(w, s) && !t->empty && effective(s) > t->proven) t->proven = effective(s);
     for (unsigned i = 0; i < w->workers; i++) {
@@ -152,8 +153,8 @@ static bool tend_workers(struct world *w, const struct rv_fake_object *cluster) 
     return did;
 }
 
-static bool tend_cluster(struct world *w, struct rv_fake_object *o) {
-    struct tale *t = world_tale(w, rv_str(o->name));
+static bool tend_cluster(struct fixture *w, struct rv_fake_object *o) {
+    struct tale *t = fixture_tale(w, rv_str(o->name));
     struct rv_fake_object *head = pod_of(w, o, "head", 0);
     if (rv_meta_deleting(o->value)) return false;
     if (rv_path_bool(o->value, "spec.suspend", false)) {
@@ -163,8 +164,8 @@ static bool tend_cluster(struct world *w, struct rv_fake_object *o) {
     bool head_ready = head != NULL && ready(head);
     const char *want = head_ready ? "True" : "False";
     if (!rv_condition_is(rv_val_path(o->value, "status.conditions"), "HeadPodReady", want)) {
-        world_patch(w, o, true, "{'status':{'state':'%s','conditions':[{'type':'HeadPodReady','status':'%s'}]}}",
-                    head_ready ? "ready" : "", want);
+        fixture_patch(w, o, true, "{'status':{'state':'%s','conditions':[{'type':'HeadPodReady','status':'%s'}]}}",
+                      head_ready ? "ready" : "", want);
         return true;
     }
     if (t->dead) return false;
@@ -185,7 +186,7 @@ static bool selects(const struct rv_fake_object *service, const struct rv_fake_o
     return true;
 }
 
-static bool tend_slice(struct world *w, const struct rv_fake_object *service) {
+static bool tend_slice(struct fixture *w, const struct rv_fake_object *service) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     if (rv_val_len(rv_val_path(service->value, "spec.selector")) == 0) return false;
     struct rv_str name = rv_arena_fmt(a, "%s-auto", service->name);
@@ -200,7 +201,7 @@ static bool tend_slice(struct world *w, const struct rv_fake_object *service) {
         rv_node_append(
             a, list,
             rv_node_from(
-                a, world_json(a, rv_arena_fmt(a, "{'conditions':{'ready':true},'targetRef':{'uid':'%s'}}", o->uid))));
+                a, fixture_json(a, rv_arena_fmt(a, "{'conditions':{'ready':true},'targetRef':{'uid':'%s'}}", o->uid))));
     }
     rv_node_set(a, n, "endpoints", list);
     rv_meta_set_controller(a, n, RV_STR("v1"), RV_STR("Service"), rv_str(service->name), rv_str(service->uid));
@@ -214,28 +215,29 @@ static bool tend_slice(struct world *w, const struct rv_fake_object *service) {
     return true;
 }
 
-static bool tend_gateway(struct world *w, struct rv_fake_object *o) {
+static bool tend_gateway(struct fixture *w, struct rv_fake_object *o) {
     if (w->no_gateway || rv_val_len(rv_val_path(o->value, "status.conditions")) > 0) return false;
-    world_patch(
+    fixture_patch(
         w, o, true,
         "{'status':{'conditions':[{'type':'Accepted','status':'True'},{'type':'Programmed','status':'True'}]}}");
     return true;
 }
 
-static bool tend_route(struct world *w, struct rv_fake_object *o) {
+static bool tend_route(struct fixture *w, struct rv_fake_object *o) {
     struct rv_str gateway = rv_path_str(o->value, "spec.parentRefs[0].name");
     int64_t now = rv_path_int(o->value, "metadata.generation", 0),
             seen = rv_path_int(o->value, "status.parents[0].conditions[0].observedGeneration", -1);
     if (w->no_gateway || now == seen) return false;
-    world_patch(w, o, true,
-                "{'status':{'parents':[{'parentRef':{'name':'" RV_STR_FMT
-                "'},'conditions':[{'type':'Accepted','status':'True','observedGeneration':%lld},{'type':'ResolvedRefs',"
-                "'status':'True','observedGeneration':%lld}]}]}}",
-                RV_STR_ARG(gateway), (long long)now, (long long)now);
+    fixture_patch(
+        w, o, true,
+        "{'status':{'parents':[{'parentRef':{'name':'" RV_STR_FMT
+        "'},'conditions':[{'type':'Accepted','status':'True','observedGeneration':%lld},{'type':'ResolvedRefs',"
+        "'status':'True','observedGeneration':%lld}]}]}}",
+        RV_STR_ARG(gateway), (long long)now, (long long)now);
     return true;
 }
 
-static bool tend(struct world *w, struct rv_fake_object *o) {
+static bool tend(struct fixture *w, struct rv_fake_object *o) {
     if (is(o, "rayclusters")) return tend_cluster(w, o);
     if (is(o, "services")) return tend_slice(w, o);
     if (is(o, "gateways")) return tend_gateway(w, o);
@@ -243,7 +245,7 @@ static bool tend(struct world *w, struct rv_fake_object *o) {
     return false;
 }
 
-bool world_work(struct world *w) {
+bool fixture_work(struct fixture *w) {
     bool did = rv_fakeapi_collect(w->api);
     for (struct rv_fake_object *o = w->api->objects; o != NULL; o = o->next)
         if (tend(w, o)) return true;
@@ -261,7 +263,7 @@ static void say(struct rv_fake_answer *out, uint32_t status, const char *text, b
         rv_buf_adds(&out->body, text);
 }
 
-static void garble(struct world *w, struct rv_fake_answer *out) {
+static void garble(struct fixture *w, struct rv_fake_answer *out) {
     uint32_t which = rv_test_random_below(w->random, 7);
     if (which == 0) out->code = RV_E_TIMEOUT;
     if (which == 1) out->code = RV_E_UNAVAILABLE;
@@ -272,13 +274,13 @@ static void garble(struct world *w, struct rv_fake_answer *out) {
     if (which == 6) out->code = RV_E_TOO_BIG;
 }
 
-static void apps(struct world *w, const struct serve *s, struct rv_fake_answer *out) {
+static void apps(struct fixture *w, const struct serve *s, struct rv_fake_answer *out) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     rv_autobuf struct rv_buf b = {0};
     struct rv_node *n = rv_node_map(a), *all = rv_node_ensure_map(a, n, "applications");
-    struct rv_val config = s->config != NULL ? world_json(a, rv_str(s->config)) : RV_VAL_ABSENT;
+    struct rv_val config = s->config != NULL ? fixture_json(a, rv_str(s->config)) : RV_VAL_ABSENT;
     bool up = running(w, s);
-    struct tale *t = world_tale(w, rv_str(s->cluster));
+    struct tale *t = fixture_tale(w, rv_str(s->cluster));
     if (up && !t->empty && effective(s) > t->proven) t->proven = effective(s);
     if (s->capacity >= 0) rv_node_set_int(a, n, "target_capacity", s->capacity);
     for (struct rv_iter it = rv_iter(rv_val_get(config, "applications")); rv_iter_next(&it);) {
@@ -296,10 +298,10 @@ static void apps(struct world *w, const struct serve *s, struct rv_fake_answer *
     say(out, 200, rv_buf_cstr(&b), true);
 }
 
-static void put(struct world *w, struct serve *s, struct rv_bytes body, struct rv_fake_answer *out) {
+static void put(struct fixture *w, struct serve *s, struct rv_bytes body, struct rv_fake_answer *out) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_str text = rv_arena_str(a, (struct rv_str){(const char *)body.p, body.n});
-    struct rv_val v = world_json(a, text);
+    struct rv_val v = fixture_json(a, text);
     w->submits++;
     if (w->bad_config || rv_val_type(rv_val_get(v, "applications")) != RV_ARRAY) {
         say(out, 400, "ValidationError: applications: this is no good", false);
@@ -317,7 +319,7 @@ static void put(struct world *w, struct serve *s, struct rv_bytes body, struct r
     say(out, 200, "", false);
 }
 
-static void submitted(struct world *w, struct serve *s, const struct rv_http_request *r, struct rv_fake_answer *out) {
+static void submitted(struct fixture *w, struct serve *s, const struct rv_http_request *r, struct rv_fake_answer *out) {
     w->put_ms = r->timeout_ms;
     if (w->late_puts > 0) {
         struct rv_fake_answer unheard = {0};
@@ -340,7 +342,7 @@ static void submitted(struct world *w, struct serve *s, const struct rv_http_req
 
 static bool in_url(struct rv_str url, const char *words) { return memmem(url.p, url.n, words, strlen(words)) != NULL; }
 
-static void from_pod(struct world *w, const struct rv_http_request *r, struct rv_fake_answer *out) {
+static void from_pod(struct fixture *w, const struct rv_http_request *r, struct rv_fake_answer *out) {
     out->code = RV_E_UNAVAILABLE;
     for (struct rv_fake_object *o = w->api->objects; o != NULL; o = o->next) {
         rv_autobuf struct rv_buf address = {0};
@@ -348,11 +350,11 @@ static void from_pod(struct world *w, const struct rv_http_request *r, struct rv
         if (!is(o, "pods") || ip.n == 0) continue;
         rv_buf_addf(&address, "//" RV_STR_FMT ":", RV_STR_ARG(ip));
         if (!in_url(r->url, rv_buf_cstr(&address)) || rv_meta_deleting(o->value)) continue;
-        if (world_tale(w, label(o, "ray.io/cluster"))->hangs) {
+        if (fixture_tale(w, label(o, "ray.io/cluster"))->hangs) {
             out->code = RV_E_TIMEOUT;
             return;
         }
-        const struct tale *t = world_tale(w, label(o, "ray.io/cluster"));
+        const struct tale *t = fixture_tale(w, label(o, "ray.io/cluster"));
         out->code = 0;
         if (in_url(r->url, "/-/healthz")) {
             w->probes++;
@@ -373,11 +375,11 @@ static void from_pod(struct world *w, const struct rv_http_request *r, struct rv
     }
 }
 
-void world_http(void *arg, const struct rv_http_request *r, struct rv_fake_answer *out) {
+void fixture_http(void *arg, const struct rv_http_request *r, struct rv_fake_answer *out) {
     static const char service[] = "-head-svc.";
-    struct world *w = arg;
+    struct fixture *w = arg;
     char name[64];
-    if (rv_test_random_chance(w->random, w->http_trouble)) {
+    if (rv_test_random_chance(w->random, w->http_failure_percent)) {
         garble(w, out);
         return;
     }
@@ -387,9 +389,9 @@ void world_http(void *arg, const struct rv_http_request *r, struct rv_fake_answe
         return;
     }
     snprintf(name, sizeof name, "%.*s", (int)(end - r->url.p - 7), r->url.p + 7);
-    struct rv_fake_object *head = world_head(w, name);
-    struct serve *s = head != NULL && ready(head) ? world_serve(w, name) : NULL;
-    if (s == NULL || world_tale(w, rv_str(name))->hangs) {
+    struct rv_fake_object *head = fixture_head(w, name);
+    struct serve *s = head != NULL && ready(head) ? fixture_serve(w, name) : NULL;
+    if (s == NULL || fixture_tale(w, rv_str(name))->hangs) {
         out->code = s == NULL ? RV_E_UNAVAILABLE : RV_E_TIMEOUT;
     } else if (rv_str_is(r->method, "PUT")) {
         w->mixed += s->asked > 0 && s->asked_in == w->round;

@@ -1,4 +1,5 @@
-/* talk.c - requests to the cluster's control store. Each is one HTTP/2 request that the supervisor makes. */
+/* gcs_requests.c - requests to the cluster's control store. Each is one HTTP/2 request that the supervisor makes. */
+#include "ipc/base/hash.h"
 #include "plugins/autoscaler/round.h"
 #include "plugins/ray/names.h"
 #include "plugins/ray/objects.h"
@@ -32,13 +33,14 @@ static bool send(struct round *r, const char *method, const struct rv_buf *body,
     return r->pass->api->http(r->pass->host, &q) == 0;
 }
 
-bool talk_poll(struct round *r) {
+bool gcs_request_poll(struct round *r) {
     rv_autobuf struct rv_buf body = {0};
     gcs_write_query(&body);
     return send(r, "GetClusterResourceState", &body, GCS_REPLY_BYTES, 0, TAG_POLL);
 }
 
-bool talk_drain(struct round *r, size_t index, const struct seen_pod *pod, struct rv_str node_id, struct rv_str why) {
+bool gcs_request_drain(struct round *r, size_t index, const struct seen_pod *pod, struct rv_str node_id,
+                       struct rv_str why) {
     rv_autobuf struct rv_buf body = {0};
     (void)pod;
     gcs_write_drain(&body, node_id, GCS_DRAIN_IDLE, why, 0);
@@ -53,7 +55,7 @@ static int64_t deadline_of(const struct round *r, const struct seen_pod *pod) {
     return pod->reclaimed_at > now ? pod->reclaimed_at : now + r->settings->notice_ns;
 }
 
-void talk_preempt(struct round *r, const struct seen_pod *pod, struct rv_str node_id, struct rv_str why) {
+void gcs_request_preempt(struct round *r, const struct seen_pod *pod, struct rv_str node_id, struct rv_str why) {
     rv_autobuf struct rv_buf body = {0};
     int64_t deadline = deadline_of(r, pod);
     gcs_write_drain(&body, node_id, GCS_DRAIN_PREEMPTION, why, deadline / MS);
@@ -63,18 +65,18 @@ void talk_preempt(struct round *r, const struct seen_pod *pod, struct rv_str nod
 /* ---- what Ray shows of us ------------------------------------------------------------------------------- */
 
 static void list_pending(struct round *r, struct gcs_report *report) {
-    struct gcs_pending *out = rv_arena_alloc(r->arena, (r->seen.n_pods + 1) * sizeof *out);
+    struct gcs_pending *out = rv_arena_alloc(r->arena, r->seen.n_pods * sizeof *out);
     for (size_t i = 0; i < r->seen.n_pods; i++) {
         const struct seen_pod *p = &r->seen.pods[i];
         if (p->head || p->deleting || p->ended || p->node >= 0 || p->was_node) continue;
         out[report->n_pending++] =
-            (struct gcs_pending){p->group, p->name, p->trouble.n != 0 ? p->trouble : RV_STR("starting")};
+            (struct gcs_pending){p->group, p->name, p->problem.n != 0 ? p->problem : RV_STR("starting")};
     }
     report->pending = out;
 }
 
 static void list_launching(struct round *r, struct gcs_report *report) {
-    struct gcs_launching *out = rv_arena_alloc(r->arena, (r->seen.n_groups + 1) * sizeof *out);
+    struct gcs_launching *out = rv_arena_alloc(r->arena, r->seen.n_groups * sizeof *out);
     for (size_t g = 0; g < r->seen.n_groups; g++)
         if (r->plan.launches[g] > 0)
             out[report->n_launching++] = (struct gcs_launching){r->seen.groups[g].name, r->plan.launches[g]};
@@ -84,8 +86,8 @@ static void list_launching(struct round *r, struct gcs_report *report) {
 /* Only what no group could ever hold: Ray may cancel what is named here. */
 static void list_infeasible(struct round *r, struct gcs_report *report) {
     const struct as_decision *d = r->decision;
-    const struct as_request **requests = rv_arena_alloc(r->arena, (d->n_unmet + 1) * sizeof *requests);
-    const struct as_gang **gangs = rv_arena_alloc(r->arena, (d->n_unmet_gangs + 1) * sizeof *gangs);
+    const struct as_request **requests = rv_arena_alloc(r->arena, d->n_unmet * sizeof *requests);
+    const struct as_gang **gangs = rv_arena_alloc(r->arena, d->n_unmet_gangs * sizeof *gangs);
     for (size_t i = 0; i < d->n_unmet; i++)
         if (!d->unmet[i].capped) requests[report->n_infeasible++] = d->unmet[i].request;
     for (size_t i = 0; i < d->n_unmet_gangs; i++)
@@ -97,13 +99,7 @@ static void list_infeasible(struct round *r, struct gcs_report *report) {
     report->n_infeasible_held = r->seen.state.n_held;
 }
 
-static uint64_t hash_bytes(const struct rv_buf *b) {
-    uint64_t h = UINT64_C(14695981039346656037);
-    for (size_t i = 0; i < b->n; i++) h = (h ^ b->p[i]) * UINT64_C(1099511628211);
-    return h;
-}
-
-void talk_report(struct round *r) {
+void gcs_request_report(struct round *r) {
     enum { AGAIN_S = 30 };
     struct gcs_report report = {.seen = r->gcs->version};
     list_pending(r, &report);
@@ -113,7 +109,7 @@ void talk_report(struct round *r) {
     struct gcs_report same = report;
     same.seen = 0; /* the version moves on by itself */
     gcs_write_report(&body, r->arena, &same);
-    uint64_t hash = hash_bytes(&body);
+    uint64_t hash = hash64_bytes(RV_HASH64_BEGIN, rv_buf_str(&body));
     int64_t now = r->pass->now;
     if (hash == r->memo->reported && now - r->memo->last_report < AGAIN_S * SECOND) return;
     r->memo->reported = hash;
@@ -126,7 +122,7 @@ void talk_report(struct round *r) {
 
 /* ---- answers -------------------------------------------------------------------------------------------- */
 
-bool talk_answer(struct rv_arena *a, const struct rv_result *res, struct rv_str *ret_why) {
+bool gcs_answer_is_good(struct rv_arena *a, const struct rv_result *res, struct rv_str *ret_why) {
     if (res->code != 0) {
         *ret_why = rv_arena_fmt(a, "%s", rv_error_text(res->code));
         return false;

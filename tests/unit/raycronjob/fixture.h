@@ -1,22 +1,22 @@
-/* world.h - a small world for the plugin raycronjob: one RayCronJob, the RayJobs that it makes, a clock that is ours,
- * and mishaps. The plugin is called as a host would call it. */
-#ifndef TESTS_RAYCRONJOB_WORLD_H
-#define TESTS_RAYCRONJOB_WORLD_H
+/* fixture.h - a small fixture for the plugin raycronjob: one RayCronJob, the RayJobs that it makes, a clock that is
+ * ours, and mishaps. The plugin is called as a host would call it. */
+#ifndef TESTS_RAYCRONJOB_FIXTURE_H
+#define TESTS_RAYCRONJOB_FIXTURE_H
 
 #include "rayvisor/k8s.h"
 #include "rayvisor/plugin.h"
 
-enum { WORLD_JOBS = 20000, WORLD_EVENTS = 64 };
-#define WORLD_NEVER INT64_MAX
+enum { FIXTURE_JOBS = 20000, FIXTURE_EVENTS = 64 };
+#define FIXTURE_NEVER INT64_MAX
 
-struct world_job {
+struct fixture_job {
     int64_t at, made; /* the run's moment, and when it was created; Unix seconds */
     char name[64];
     struct rv_val values[2]; /* running, ended */
     bool gone;
 };
 
-struct world {
+struct fixture {
     int64_t now;       /* Unix milliseconds */
     int64_t coarse_ms; /* looks of the plugin in between of these are left out, to simulate years; 0: none */
     /* the RayCronJob */
@@ -31,7 +31,7 @@ struct world {
     struct rv_arena *status_arena;
     struct rv_val status;
     /* RayJobs */
-    struct world_job *jobs;
+    struct fixture_job *jobs;
     size_t job_n, first; /* before it all are gone */
     int64_t duration;    /* of a job in seconds; 0: ended at once, -1: never */
     bool fail_jobs;
@@ -51,7 +51,7 @@ struct world {
     struct {
         char reason[40];
         unsigned n;
-    } events[WORLD_EVENTS];
+    } events[FIXTURE_EVENTS];
     /* inside */
     const struct rv_plugin *plugin;
     void *state;
@@ -62,22 +62,22 @@ struct world {
     size_t result_n, acted;
 };
 
-void world_begin(struct world *w, int64_t unix_s);
-void world_end(struct world *w);
+void fixture_begin(struct fixture *w, int64_t unix_s);
+void fixture_end(struct fixture *w);
 /* Lets the plugin run until the clock shows that, in no more than that many passes; false: too many. */
-bool world_run(struct world *w, int64_t until_unix_s, unsigned passes);
+bool fixture_run(struct fixture *w, int64_t until_unix_s, unsigned passes);
 /* A change of the spec by its user. */
-void world_edit(struct world *w, const char *spec);
+void fixture_edit(struct fixture *w, const char *spec);
 /* The operator's configuration is changed: settings as JSON with single quotes. RV_E_* when they are refused. */
-int32_t world_configure(struct world *w, const char *settings);
-/* JSON with single quotes as a value that lives as long as the world. */
-struct rv_val world_json(struct world *w, const char *text);
+int32_t fixture_configure(struct fixture *w, const char *settings);
+/* JSON with single quotes as a value that lives as long as the fixture. */
+struct rv_val fixture_json(struct fixture *w, const char *text);
 /* The operator was down since the last pass; seconds. */
-void world_stop(struct world *w, int64_t seconds);
-unsigned world_events(const struct world *w, const char *reason);
-struct rv_str world_status(const struct world *w, const char *path);
+void fixture_stop(struct fixture *w, int64_t seconds);
+unsigned fixture_events(const struct fixture *w, const char *reason);
+struct rv_str fixture_status(const struct fixture *w, const char *path);
 /* Message of the condition Stalled, or empty. */
-struct rv_str world_stalled(const struct world *w);
-size_t world_jobs(const struct world *w); /* that are there */
+struct rv_str fixture_stalled(const struct fixture *w);
+size_t fixture_jobs(const struct fixture *w); /* that are there */
 
 #endif

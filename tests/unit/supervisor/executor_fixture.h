@@ -1,6 +1,6 @@
-/* executor_world.h - the executor with a scripted API server; the test plays the plugins and notes their results. */
-#ifndef TESTS_EXECUTOR_WORLD_H
-#define TESTS_EXECUTOR_WORLD_H
+/* executor_fixture.h - the executor with a scripted API server; the test plays the plugins and notes their results. */
+#ifndef TESTS_EXECUTOR_FIXTURE_H
+#define TESTS_EXECUTOR_FIXTURE_H
 
 #include "supervisor/actions/executor.h"
 #include "tests/support/script_server.h"
@@ -25,7 +25,7 @@ struct client { /* what stands for a plugin */
     size_t result_n, waiting; /* waiting: bytes of results that it does not take, as the executor is told */
 };
 
-struct world {
+struct fixture {
     struct stage *stage;
     struct script_server *server;
     struct executor *executor;
@@ -35,8 +35,8 @@ struct world {
     int64_t pause; /* ms, the last one; only a millisecond of it is waited */
 };
 
-struct world *world_new(void);
-struct world *world_free(struct world *w);
+struct fixture *fixture_new(void);
+struct fixture *fixture_free(struct fixture *w);
 
 struct ask { /* one action on pods of namespace "n", or what its verb needs */
     uint64_t id;
@@ -48,11 +48,11 @@ struct ask { /* one action on pods of namespace "n", or what its verb needs */
     uint32_t timeout_ms; /* of HTTP */
     const char *key;     /* NULL: "k" */
 };
-void world_ask(struct world *w, struct client *p, const struct ask *a);
+void fixture_ask(struct fixture *w, struct client *p, const struct ask *a);
 /* Turns until that action has its result; it must come once. */
-const struct seen_result *world_result(struct world *w, struct client *p, uint64_t id);
+const struct seen_result *fixture_result(struct fixture *w, struct client *p, uint64_t id);
 /* Turns until the server has had so many requests. */
-void world_sent(struct world *w, unsigned n);
+void fixture_sent(struct fixture *w, unsigned n);
 
 /* A pod as the API server gives it, and the path of pods. */
 #define POD(name, version, more)                                                                                       \
