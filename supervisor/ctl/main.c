@@ -222,8 +222,8 @@ static int behind_dashes(int argc, char **argv) {
     return 0;
 }
 
-static int run_command(struct ctl_context *c, const struct ctl_command *k, const struct getopt_table *t) {
-    int r = check_options(c, k, t);
+static int run_command(struct ctl_context *c, const struct ctl_command *k) {
+    int r = check_options(c, k);
     if (r == 0 && c->all_namespaces && c->ns != NULL)
         r = rv_error_set(&c->err, -CTL_USAGE, "--namespace and --all-namespaces exclude each other");
     if (r == 0 && c->argc > 0 && (k->args[0] == 0 || (k->first == CTL_NOTHING && k->args[0] == '[' && !has_tail(k))))
@@ -262,5 +262,5 @@ int main(int argc, char **argv) {
         c.tail_n = tail;
         c.tail = c.argv + c.argc;
     }
-    return run_command(&c, k, &table);
+    return run_command(&c, k);
 }

@@ -63,13 +63,13 @@ struct fixture_pod *fixture_pod(struct fixture *w, const char *name) {
     return NULL;
 }
 
-/* ---- objects as the mirror shows them: world_objects.c ------------------------------------------------------ */
+/* ---- objects as the mirror shows them: fixture_objects.c ------------------------------------------------------ */
 
 static int32_t api_get(struct rv_host *h, uint32_t kind, struct rv_str ns, struct rv_str name, struct rv_object *ret) {
     struct fixture *w = of(h);
     for (int i = 0; kind == 2 && i < FIXTURE_PODS; i++)
         if (w->pods[i].used && w->pods[i].head && rv_str_is(name, w->pods[i].name)) {
-            struct rv_object o = world_object(w, &w->pods[i], kind);
+            struct rv_object o = fixture_object(w, &w->pods[i], kind);
             rv_object_copy(ret, &o);
             return 0;
         }
@@ -77,13 +77,13 @@ static int32_t api_get(struct rv_host *h, uint32_t kind, struct rv_str ns, struc
         struct fixture_pod *p = &w->pods[i];
         if (!p->used || name.n < 2 || !rv_str_is((struct rv_str){name.p + 2, name.n - 2}, p->name)) continue;
         rv_autobuf struct rv_buf b = {0};
-        world_write_machine(w, p, &b);
-        struct rv_object o = {.size = sizeof o, .kind = kind, .name = name, .value = world_json(w->pass_arena, &b)};
+        fixture_write_machine(w, p, &b);
+        struct rv_object o = {.size = sizeof o, .kind = kind, .name = name, .value = fixture_json(w->pass_arena, &b)};
         rv_object_copy(ret, &o);
         return 0;
     }
     if (kind != 0) return RV_E_NOT_FOUND;
-    if (w->object_of != w->generation) world_make_cluster(w);
+    if (w->object_of != w->generation) fixture_make_cluster(w);
     rv_object_copy(ret, &w->object);
     return 0;
 }
@@ -97,7 +97,7 @@ static int64_t api_list(struct rv_host *h, const struct rv_query *q, rv_list_fn 
         if (!p->used) continue;
         n++;
         if (fn == NULL) continue;
-        struct rv_object o = world_object(w, p, 1);
+        struct rv_object o = fixture_object(w, p, 1);
         if (!fn(arg, &o)) break;
     }
     return n;
@@ -289,7 +289,7 @@ static void name_pods(struct fixture *w, struct fixture_group *g, struct rv_val 
         if (p != NULL && p->head) wrong(w, "the head was named for deletion");
     }
     int after = kept(w, index);
-    if (after < before && after < g->min * world_hosts(g))
+    if (after < before && after < g->min * fixture_hosts(g))
         wrong(w, "%lld: %d of at least %d pods stay in %s", (long long)w->now, after, g->min, g->name);
 }
 
@@ -510,7 +510,7 @@ static void let_go(struct fixture *w, struct fixture_pod *p) {
 
 /* A replica of several hosts of which one goes, or is gone, goes as a whole. Returns how many stay. */
 static int reconcile_replicas(struct fixture *w, int index) {
-    int live = 0, hosts = world_hosts(&w->groups[index]);
+    int live = 0, hosts = fixture_hosts(&w->groups[index]);
     for (int i = 0; i < FIXTURE_PODS; i++) {
         struct fixture_pod *first = &w->pods[i];
         if (!of_group(first, index) || first->gone_at != NEVER) continue;
@@ -550,7 +550,7 @@ static int reconcile_pods(struct fixture *w, int index) {
 
 static void reconcile_group(struct fixture *w, int index) {
     struct fixture_group *g = &w->groups[index];
-    int want = g->replicas < g->min ? g->min : g->replicas > g->max ? g->max : g->replicas, hosts = world_hosts(g);
+    int want = g->replicas < g->min ? g->min : g->replicas > g->max ? g->max : g->replicas, hosts = fixture_hosts(g);
     int live = hosts > 1 ? reconcile_replicas(w, index) : reconcile_pods(w, index);
     for (; live < want; live++)
         for (int h = 0, replica = hosts > 1 ? ++w->numbers : 0; h < hosts; h++) add_pod(w, index)->replica = replica;
@@ -691,7 +691,7 @@ void fixture_restart(struct fixture *w) {
 static struct rv_val settings_of(struct fixture *w) {
     rv_autobuf struct rv_buf b = {0};
     rv_buf_adds(&b, w->settings != NULL ? w->settings : "{}");
-    return world_json(w->keep, &b);
+    return fixture_json(w->keep, &b);
 }
 
 void fixture_begin(struct fixture *w, uint64_t seed) {
@@ -707,8 +707,8 @@ void fixture_begin(struct fixture *w, uint64_t seed) {
     if (w->start_ms == 0) w->start_ms = 2000;
     rv_buf_adds(&ok, "{\"grpc-status\":\"0\"}");
     rv_buf_adds(&failed, "{\"grpc-status\":\"14\"}");
-    w->ok_trailers = world_json(w->keep, &ok);
-    w->failed_trailers = world_json(w->keep, &failed);
+    w->ok_trailers = fixture_json(w->keep, &ok);
+    w->failed_trailers = fixture_json(w->keep, &failed);
     w->settings_value = settings_of(w);
     w->head_back_at = w->now + 3000;
     (void)add_pod(w, -1);

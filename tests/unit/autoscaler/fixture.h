@@ -118,11 +118,12 @@ void fixture_crowd(struct fixture *w,
                    int n); /* as many more clusters, each seen once: the pods of the first are theirs */
 struct fixture_pod *fixture_pod(struct fixture *w, const char *name);
 
-/* world_objects.c */
-struct rv_val world_json(struct rv_arena *a, const struct rv_buf *b);
-int world_hosts(const struct fixture_group *g); /* of a replica */
-void world_make_cluster(struct fixture *w);
-struct rv_object world_object(struct fixture *w, const struct fixture_pod *p, uint32_t kind);
-void world_write_machine(struct fixture *w, const struct fixture_pod *p, struct rv_buf *b); /* the one that it is on */
+/* fixture_objects.c */
+struct rv_val fixture_json(struct rv_arena *a, const struct rv_buf *b);
+int fixture_hosts(const struct fixture_group *g); /* of a replica */
+void fixture_make_cluster(struct fixture *w);
+struct rv_object fixture_object(struct fixture *w, const struct fixture_pod *p, uint32_t kind);
+void fixture_write_machine(struct fixture *w, const struct fixture_pod *p,
+                           struct rv_buf *b); /* the one that it is on */
 
 #endif

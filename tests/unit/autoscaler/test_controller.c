@@ -281,25 +281,25 @@ static void test_shadow_counts(void) {
 /* Workers that a minimum keeps are a leak when all have been idle for five minutes; no longer when one works, or when
  * the head does not say. */
 static void test_idle_is_a_leak(void) {
-    struct world *w = begin(1);
+    struct fixture *w = begin(1);
     w->groups[0].min = w->groups[0].replicas = 2;
-    world_edit(w);
-    world_run(w, 200000);
-    CU_ASSERT_EQUAL(world_metric(w, "rayvisor_leaked_cpus", "idle"), -1);
-    world_run(w, 300000);
-    CU_ASSERT_EQUAL(world_metric(w, "rayvisor_leaked_cpus", "idle"), 2.0 * w->groups[0].cpu);
-    CU_ASSERT_EQUAL(world_metric(w, "rayvisor_leaked_gpus", "idle"), 0);
-    double since = world_metric(w, "rayvisor_leaked_since_timestamp_seconds", "idle");
-    world_run(w, 60000);
-    CU_ASSERT_EQUAL(world_metric(w, "rayvisor_leaked_since_timestamp_seconds", "idle"), since);
+    fixture_edit(w);
+    fixture_run(w, 200000);
+    CU_ASSERT_EQUAL(fixture_metric(w, "rayvisor_leaked_cpus", "idle"), -1);
+    fixture_run(w, 300000);
+    CU_ASSERT_EQUAL(fixture_metric(w, "rayvisor_leaked_cpus", "idle"), 2.0 * w->groups[0].cpu);
+    CU_ASSERT_EQUAL(fixture_metric(w, "rayvisor_leaked_gpus", "idle"), 0);
+    double since = fixture_metric(w, "rayvisor_leaked_since_timestamp_seconds", "idle");
+    fixture_run(w, 60000);
+    CU_ASSERT_EQUAL(fixture_metric(w, "rayvisor_leaked_since_timestamp_seconds", "idle"), since);
     add_tasks(w, 1, 1, 20000);
-    world_run(w, 10000);
-    CU_ASSERT_EQUAL(world_metric(w, "rayvisor_leaked_cpus", "idle"), -1);
-    world_run(w, 400000);
-    CU_ASSERT_TRUE(world_metric(w, "rayvisor_leaked_cpus", "idle") > 0);
-    world_kill_head(w, 60000);
-    world_run(w, 30000);
-    CU_ASSERT_EQUAL(world_metric(w, "rayvisor_leaked_cpus", "idle"), -1);
+    fixture_run(w, 10000);
+    CU_ASSERT_EQUAL(fixture_metric(w, "rayvisor_leaked_cpus", "idle"), -1);
+    fixture_run(w, 400000);
+    CU_ASSERT_TRUE(fixture_metric(w, "rayvisor_leaked_cpus", "idle") > 0);
+    fixture_kill_head(w, 60000);
+    fixture_run(w, 30000);
+    CU_ASSERT_EQUAL(fixture_metric(w, "rayvisor_leaked_cpus", "idle"), -1);
     end(w);
 }
 
@@ -512,24 +512,24 @@ static void test_tainted(void) {
 /* One host of a replica is taken away: the whole replica is, and one takes its place, no more. */
 static void test_disrupted_replica(void) {
     for (int deleted = 0; deleted < 2; deleted++) {
-        struct world *w = begin(1);
+        struct fixture *w = begin(1);
         w->groups[0].hosts = 2;
-        world_edit(w);
+        fixture_edit(w);
         add_tasks(w, 2, 4, 60000);
-        world_run(w, 20000);
-        CU_ASSERT_EQUAL(world_workers(w, 0), 2);
-        struct world_pod *p = a_worker(w);
+        fixture_run(w, 20000);
+        CU_ASSERT_EQUAL(fixture_workers(w, 0), 2);
+        struct fixture_pod *p = a_worker(w);
         p->disrupted = deleted == 0;
         p->evicted_at = deleted == 0 ? w->now + 10000 : 0;
         if (deleted != 0) p->gone_at = w->now + 10000;
         w->next_pass = w->now;
-        world_run(w, 2500);
+        fixture_run(w, 2500);
         CU_ASSERT_EQUAL(w->preemptions, deleted == 0 ? 2 : 1); /* the other host is deleted before it is asked */
         CU_ASSERT_EQUAL(w->groups[0].replicas, 1);             /* of those that stay */
-        world_run(w, 20000);
-        CU_ASSERT_EQUAL(world_workers(w, 0), 2);
+        fixture_run(w, 20000);
+        CU_ASSERT_EQUAL(fixture_workers(w, 0), 2);
         CU_ASSERT_EQUAL(w->groups[0].replicas, 1);
-        CU_ASSERT_EQUAL(world_waiting(w), 0);
+        CU_ASSERT_EQUAL(fixture_waiting(w), 0);
         CU_ASSERT_EQUAL(w->launched, deleted == 0 ? 2 : 1); /* who makes pods replaces one that is deleted */
         end(w);
     }
@@ -551,12 +551,12 @@ static void test_deadlines(void) {
         {NONE, NONE, 90, 30}, /* a taint that keeps new pods away: when the pod goes is not said */
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world *w = rv_alloc(sizeof *w);
+        struct fixture *w = rv_alloc(sizeof *w);
         w->settings = "{\"nodeTaints\":true,\"removalTaints\":[\"karpenter.sh/disrupted\"]}";
         begin_in(w, 1);
         add_tasks(w, 1, 4, 60000);
-        world_run(w, 20000);
-        struct world_pod *p = a_worker(w);
+        fixture_run(w, 20000);
+        struct fixture_pod *p = a_worker(w);
         int64_t told = w->now;
         p->grace_s = rows[i].grace;
         p->disrupted = rows[i].disrupted != NONE;
@@ -564,7 +564,7 @@ static void test_deadlines(void) {
         p->tainted = !p->disrupted;
         if (rows[i].evicts != NONE) p->evicts_from = told + rows[i].evicts * 1000;
         w->next_pass = w->now;
-        world_run(w, 700);
+        fixture_run(w, 700);
         CU_ASSERT_EQUAL(w->preemptions, 1);
         int64_t off = w->drain_deadline - told - rows[i].want * 1000;
         if (off < -1000 || off > 1000) printf("\n    row %zu is off by %lld ms", i, (long long)off);
@@ -635,46 +635,46 @@ static void test_api_down(void) {
 
 /* Nothing is drained while nothing could be made for it: a node whose drain was accepted before is lost already. */
 static void test_api_down_when_idle(void) {
-    struct world *w = begin(2);
-    (void)world_add_task(w, 4, 4000);
-    world_run(w, 12000);
-    CU_ASSERT_EQUAL(world_workers(w, 0), 1);
+    struct fixture *w = begin(2);
+    (void)fixture_add_task(w, 4, 4000);
+    fixture_run(w, 12000);
+    CU_ASSERT_EQUAL(fixture_workers(w, 0), 1);
     w->api_down_until = w->now + 40000;
-    (void)world_add_task(w, 5, 60000); /* for this one a node of the other group cannot be asked for */
-    world_run(w, 39000);
+    (void)fixture_add_task(w, 5, 60000); /* for this one a node of the other group cannot be asked for */
+    fixture_run(w, 39000);
     CU_ASSERT_EQUAL(w->drains, 0);
     CU_ASSERT_TRUE(explained(w, "the API server takes no writes"));
-    world_run(w, 10000);
-    CU_ASSERT_EQUAL(world_waiting(w), 0);
+    fixture_run(w, 10000);
+    CU_ASSERT_EQUAL(fixture_waiting(w), 0);
     CU_ASSERT_EQUAL(w->drains, 1);
-    CU_ASSERT_EQUAL(world_workers(w, 0), 0);
+    CU_ASSERT_EQUAL(fixture_workers(w, 0), 0);
     end(w);
 }
 
 /* A control store that started anew with its old session says so by its version. */
 static void test_older_answer(void) {
-    struct world *w = begin(1);
+    struct fixture *w = begin(1);
     w->idle_ms = 10000;
     add_tasks(w, 1, 4, 5000);
-    world_run(w, 17000);
+    fixture_run(w, 17000);
     unsigned drains = w->drains;
     for (int i = 0; i < 300; i++) {
         w->version -= 2; /* more than it grows by answers */
-        world_run(w, TICK_MS);
+        fixture_run(w, TICK_MS);
     }
     CU_ASSERT_EQUAL(w->drains, drains); /* each answer was older than the one before */
     CU_ASSERT_TRUE(explained(w, "the control store has started anew"));
-    world_run(w, 10000);
-    CU_ASSERT_EQUAL(world_workers(w, 0), 0);
+    fixture_run(w, 10000);
+    CU_ASSERT_EQUAL(fixture_workers(w, 0), 0);
     end(w);
 }
 
 static void test_says_since_when(void) {
-    struct world *w = begin(1);
+    struct fixture *w = begin(1);
     add_tasks(w, 1, 4, 20000);
-    world_run(w, 10000);
+    fixture_run(w, 10000);
     CU_ASSERT_TRUE(explained(w, " is in use; seen so since 2026-01-01T00:00:1"));
-    world_run(w, 20000);
+    fixture_run(w, 20000);
     CU_ASSERT_TRUE(explained(w, " is idle, but not for long enough; idle for "));
     CU_ASSERT_TRUE(explained(w, " s, since 2026-01-01T00:00:3"));
     end(w);

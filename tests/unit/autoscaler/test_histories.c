@@ -106,7 +106,7 @@ static const char *settle(struct fixture *w) {
     w->held_cpus = 0;
     fixture_run(w, 60000 + 2 * w->idle_ms); /* twice: a drained pod may have been replaced before it was named */
     for (int g = 0; g < w->n_groups && w->wrong[0] == 0; g++)
-        if (fixture_workers(w, g) != w->groups[g].min * world_hosts(&w->groups[g]))
+        if (fixture_workers(w, g) != w->groups[g].min * fixture_hosts(&w->groups[g]))
             return "idle nodes stay, or a minimum is not kept";
     unsigned patches = w->patches;
     fixture_run(w, 30000);

@@ -485,7 +485,7 @@ static const struct suite_test tests[] = {
     {"a plugin that does not fit", misfits},
     {"a supervisor that makes no sense", protocol_errors},
     {"a host whose supervisor is gone", orphan},
-    {"its view of the world", view},
+    {"its view of the fixture", view},
     {"a sandbox that is demanded", enforced},
     {"a recording's size", recording_limits},
     {"a recording that a plugin fills", recording_that_a_plugin_fills},

@@ -223,19 +223,19 @@ static void test_only_the_port_of_metrics(void) {
     "'headGroupSpec':{'rayStartParams':{},'template':{'spec':{'containers':[{'name':'h','image':'i'" ports "}]}}}"
     static const char *const metrics =
         "{'spec':{" HEAD_PORTS(",'ports':[{'name':'metrics','containerPort':8080}]") "}}";
-    struct scene s = {.kubelets = true};
+    struct scenario s = {.kubelets = true};
     start(&s, HEAD_PORTS("") ",'workerGroupSpecs':[" GROUP(1, "i") "]");
     CU_ASSERT_EQUAL(rv_val_len(of_object(&s, "services", "c-head-svc", "spec.ports")), 5);
-    scene_edit(&s, metrics);
-    scene_pass(&s, MINUTE);
+    scenario_edit(&s, metrics);
+    scenario_pass(&s, MINUTE);
     CU_ASSERT_EQUAL(rv_val_len(of_object(&s, "services", "c-head-svc", "spec.ports")), 5);
     CU_ASSERT_TRUE(told(&s, RC_CONDITION_OUTDATED, "1 pod was made of an older spec and stays as it is"));
     CU_ASSERT_TRUE(told(&s, RC_CONDITION_OUTDATED, "delete it to have it made anew. Until there is a new head"));
-    CU_ASSERT_EQUAL(rv_fakeapi_delete(s.api, scene_pod(&s, "-head-"), RV_STR("")), 0);
-    scene_pass(&s, 2 * MINUTE);
+    CU_ASSERT_EQUAL(rv_fakeapi_delete(s.api, scenario_pod(&s, "-head-"), RV_STR("")), 0);
+    scenario_pass(&s, 2 * MINUTE);
     CU_ASSERT_EQUAL(rv_val_len(of_object(&s, "services", "c-head-svc", "spec.ports")), 1);
-    CU_ASSERT_EQUAL(scene_condition(&s, RC_CONDITION_OUTDATED, "status").n, 0);
-    scene_stop(&s);
+    CU_ASSERT_EQUAL(scenario_condition(&s, RC_CONDITION_OUTDATED, "status").n, 0);
+    scenario_stop(&s);
 }
 
 /* The sidecar of the head that runs acts as the account of its pod, and must not lose its rights by an edit. */

@@ -137,24 +137,24 @@ static struct rv_str many_cluster(struct rv_arena *a, int i, struct rv_str uid) 
                         i, RV_STR_ARG(i == MANY - 1 ? owner : RV_STR("")));
 }
 
-static struct rv_val told_of(struct world *w, int i) {
+static struct rv_val told_of(struct fixture *w, int i) {
     char name[8];
     (void)snprintf(name, sizeof name, "m%03d", i);
     return rv_val_get(rv_fakeapi_get(w->api, "rayclusters", name)->value, "status");
 }
 
-static bool head_told(struct world *w, int i) {
+static bool head_told(struct fixture *w, int i) {
     return rv_condition_is(rv_val_get(told_of(w, i), "conditions"), "HeadPodReady", "True");
 }
 
-static int count_told(struct world *w, bool heads) {
+static int count_told(struct fixture *w, bool heads) {
     int n = 0;
     for (int i = 0; i < MANY; i++)
         n += heads ? head_told(w, i) : rv_val_present(rv_val_get(told_of(w, i), "conditions"));
     return n;
 }
 
-static void start_many(struct world *w) {
+static void start_many(struct fixture *w) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_fake_object *made;
     start(w);
@@ -173,7 +173,7 @@ static void start_many(struct world *w) {
 }
 
 static void test_many(void) {
-    struct world w;
+    struct fixture w;
     start_many(&w);
     int first = count_told(&w, false);
     CU_ASSERT_TRUE(first >= WRITE_BUDGET_BURST && first <= WRITE_BUDGET_BURST + 2 + MANY / WRITE_BUDGET_PODS);

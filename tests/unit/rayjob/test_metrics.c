@@ -137,7 +137,7 @@ static void test_leak(void) {
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
-        struct scene s;
+        struct scenario s;
         begin(&s);
         s.memo.selected = rows[i].chosen ? rv_strdup(RV_STR("c")) : NULL;
         struct job_pass p = {.ctx = context_of(&s, a),

@@ -431,7 +431,7 @@ static void shutdown_answers(void) {
 
 /* curl limits headers, but not trailers: what a proxied Ray head sends behind its body would be kept. */
 static void large_trailers(void) {
-    struct world w = begin();
+    struct fixture w = begin();
     struct answer a = {0};
     rv_autobuf struct rv_buf lines = {0};
     for (size_t i = 0; i < 70; i++) rv_buf_addf(&lines, "X-%zu: %01000d\r\n", i, 0);

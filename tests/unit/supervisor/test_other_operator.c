@@ -164,7 +164,7 @@ static void namespaces(void) {
 /* Leases of that name that nobody renews, in more namespaces than are remembered, do not hide the one that is renewed.
  */
 static void leftovers_everywhere(void) {
-    struct scene *s = begin(NULL, 0);
+    struct scenario *s = begin(NULL, 0);
     rv_autobuf struct rv_buf items = {0}, list = {0};
     char now[40];
     rv_time_format_micro(clock_wall(), now);

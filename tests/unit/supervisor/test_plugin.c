@@ -339,29 +339,29 @@ static void actions(void) {
     plugin_fixture_free(w);
 }
 
-static bool it_is_stopped(struct plugin_world *w) {
-    UNTIL(w, world_info(w).restarts == 1);
-    return strcmp(world_death(w).cause, "protocol") == 0;
+static bool it_is_stopped(struct plugin_fixture *w) {
+    UNTIL(w, fixture_info(w).restarts == 1);
+    return strcmp(fixture_death(w).cause, "protocol") == 0;
 }
 
 /* A thousand actions with used ids are refused, then the host is stopped: no host of ours sends one. */
 static void ids_used_again_and_again(void) {
-    struct plugin_world *w = plugin_world_new("");
-    world_ready(w);
-    world_send(w, timer(5));
-    for (int i = 0; i < 1001; i++) world_send(w, timer(5));
-    CU_ASSERT_TRUE(it_is_stopped(w) && world_info(w).repeated == 1001);
-    plugin_world_free(w);
+    struct plugin_fixture *w = plugin_fixture_new("");
+    fixture_ready(w);
+    fixture_send(w, timer(5));
+    for (int i = 0; i < 1001; i++) fixture_send(w, timer(5));
+    CU_ASSERT_TRUE(it_is_stopped(w) && fixture_info(w).repeated == 1001);
+    plugin_fixture_free(w);
 }
 
 /* That it cannot run is the last thing that a host says. Each time it would be a line of the log. */
 static void cannot_run_twice(void) {
-    struct plugin_world *w = plugin_world_new("");
-    world_ready(w);
+    struct plugin_fixture *w = plugin_fixture_new("");
+    fixture_ready(w);
     for (int i = 0; i < 2; i++)
-        world_send(w, (struct msg){.type = MSG_FAILED, .text = {RV_E_UNAVAILABLE, RV_STR("no such thing")}});
+        fixture_send(w, (struct msg){.type = MSG_FAILED, .text = {RV_E_UNAVAILABLE, RV_STR("no such thing")}});
     CU_ASSERT_TRUE(it_is_stopped(w));
-    plugin_world_free(w);
+    plugin_fixture_free(w);
 }
 
 static void metrics(void) {

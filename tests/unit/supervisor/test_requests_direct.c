@@ -350,7 +350,7 @@ static void large_headers(void) {
                 {"trailers", 0, 70, RV_E_TOO_BIG},
                 {"together", 40, 40, RV_E_TOO_BIG}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world w = begin();
+        struct fixture w = begin();
         struct seen s = {0};
         rv_autobuf struct rv_buf headers = {0}, trailers = {0};
         script_on(w.ray, &(struct script_answer){

@@ -228,7 +228,7 @@ static void addresses_are_remembered(void) {
          RV_E_UNAVAILABLE},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct world w = begin();
+        struct fixture w = begin();
         struct seen s;
         const char *url = "http://10.0.0.7:8000/x";
         const struct rv_http_request get = {0};
@@ -249,7 +249,7 @@ static void addresses_are_remembered(void) {
 
 /* A name that nobody has is not searched for without end. */
 static void addresses_of_nobody(void) {
-    struct world w = begin();
+    struct fixture w = begin();
     struct seen s;
     script_on(w.api, POD("p"));
     script_on(w.api, &(struct script_answer){.when = "/p:", .status = 404, .body = REFUSAL("404", "pods p not found")});

@@ -1,14 +1,14 @@
-/* world_objects.c - the world's objects as the mirror shows them: the RayCluster, pods, machines. */
+/* fixture_objects.c - the fixture's objects as the mirror shows them: the RayCluster, pods, machines. */
 #include "rayvisor/json.h"
 #include "rayvisor/k8s.h"
-#include "tests/unit/autoscaler/world.h"
+#include "tests/unit/autoscaler/fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 /* ---- objects as the mirror shows them --------------------------------------------------------------------- */
 
-struct rv_val world_json(struct rv_arena *a, const struct rv_buf *b) {
+struct rv_val fixture_json(struct rv_arena *a, const struct rv_buf *b) {
     rv_autobuf struct rv_buf mp = {0};
     struct rv_error err = {0};
     if (rv_json_to_mp(rv_buf_str(b), NULL, &mp, &err) != 0) {
@@ -25,21 +25,21 @@ static struct rv_str time_text(struct rv_arena *a, int64_t ms) {
     return rv_arena_str(a, rv_str(text));
 }
 
-int world_hosts(const struct world_group *g) { return g->hosts > 1 ? g->hosts : 1; }
+int fixture_hosts(const struct fixture_group *g) { return g->hosts > 1 ? g->hosts : 1; }
 
-static void write_group(const struct world_group *g, struct rv_buf *b, const char *comma, bool absurd) {
+static void write_group(const struct fixture_group *g, struct rv_buf *b, const char *comma, bool absurd) {
     rv_buf_addf(b,
                 "%s{\"groupName\":\"%s\",\"numOfHosts\":%d,\"replicas\":%d,\"minReplicas\":%d,\"maxReplicas\":%d,"
                 "\"template\":{\"spec\":{"
                 "\"containers\":[{\"name\":\"r\",\"image\":\"i\",\"resources\":{\"limits\":{\"cpu\":\"%d\"}}}]}},"
                 "\"scaleStrategy\":{\"workersToDelete\":[",
-                comma, g->name, world_hosts(g), absurd ? INT32_MAX : g->replicas, g->min, absurd ? INT32_MAX : g->max,
+                comma, g->name, fixture_hosts(g), absurd ? INT32_MAX : g->replicas, g->min, absurd ? INT32_MAX : g->max,
                 g->cpu);
     for (int i = 0; i < g->n_to_delete; i++) rv_buf_addf(b, "%s\"%s\"", i != 0 ? "," : "", g->to_delete[i]);
     rv_buf_adds(b, "]}}");
 }
 
-void world_make_cluster(struct world *w) {
+void fixture_make_cluster(struct fixture *w) {
     rv_autobuf struct rv_buf b = {0};
     rv_arena_reset(w->object_arena);
     rv_buf_addf(
@@ -63,19 +63,19 @@ void world_make_cluster(struct world *w) {
     rv_buf_adds(&b, "]}}");
     w->object =
         (struct rv_object){.size = sizeof w->object, .ns = RV_STR("ns"), .name = RV_STR("c"), .uid = RV_STR("u")};
-    w->object.value = world_json(w->object_arena, &b);
+    w->object.value = fixture_json(w->object_arena, &b);
     w->object_of = w->generation;
 }
 
 /* What a pod's object is made of, apart from its name; two that are equal have the same object. */
-struct world_face {
+struct fixture_face {
     int64_t made, gone_at, disrupted_at;
     int number, grace_s; /* number: of the name */
     bool run, begun, ended, disrupted, unschedulable, sidecar;
 };
 
-static struct world_face face_of(const struct world *w, const struct world_pod *p) {
-    struct world_face f;
+static struct fixture_face face_of(const struct fixture *w, const struct fixture_pod *p) {
+    struct fixture_face f;
     memset(&f, 0, sizeof f); /* it is compared by its bytes */
     f.made = p->made;
     f.gone_at = p->gone_at;
@@ -91,7 +91,7 @@ static struct world_face face_of(const struct world *w, const struct world_pod *
     return f;
 }
 
-static void write_pod(struct world *w, const struct world_pod *p, const struct world_face *f, struct rv_buf *b) {
+static void write_pod(struct fixture *w, const struct fixture_pod *p, const struct fixture_face *f, struct rv_buf *b) {
     struct rv_arena *a = w->pass_arena;
     rv_buf_addf(b, "{\"metadata\":{\"name\":\"%s\",\"uid\":\"%s\",\"creationTimestamp\":\"%s\",", p->name, p->uid,
                 time_text(a, p->made).p);
@@ -130,14 +130,14 @@ static void write_pod(struct world *w, const struct world_pod *p, const struct w
 }
 
 /* Made anew only when the pod looks different than before: most of a history's time would go into it. */
-static struct rv_val pod_value(struct world *w, const struct world_pod *p) {
+static struct rv_val pod_value(struct fixture *w, const struct fixture_pod *p) {
     size_t at = (size_t)(p - w->pods);
-    struct world_face f = face_of(w, p);
+    struct fixture_face f = face_of(w, p);
     struct rv_buf *kept = &w->pod_objects[at];
     if (kept->n == 0 || memcmp(kept->p, &f, sizeof f) != 0) {
         rv_autobuf struct rv_buf b = {0};
         write_pod(w, p, &f, &b);
-        struct rv_val v = world_json(w->pass_arena, &b);
+        struct rv_val v = fixture_json(w->pass_arena, &b);
         rv_buf_clear(kept);
         rv_buf_add(kept, &f, sizeof f);
         rv_buf_add(kept, v.p, v.n);
@@ -145,14 +145,14 @@ static struct rv_val pod_value(struct world *w, const struct world_pod *p) {
     return (struct rv_val){kept->p + sizeof f, kept->n - sizeof f};
 }
 
-struct rv_object world_object(struct world *w, const struct world_pod *p, uint32_t kind) {
+struct rv_object fixture_object(struct fixture *w, const struct fixture_pod *p, uint32_t kind) {
     struct rv_object o = {
         .size = sizeof o, .kind = kind, .ns = RV_STR("ns"), .name = rv_str(p->name), .uid = rv_str(p->uid)};
     o.value = pod_value(w, p);
     return o;
 }
 
-void world_write_machine(struct world *w, const struct world_pod *p, struct rv_buf *b) {
+void fixture_write_machine(struct fixture *w, const struct fixture_pod *p, struct rv_buf *b) {
     rv_buf_adds(b, "{\"spec\":{\"taints\":[{\"key\":\"other\"}");
     if (p->tainted && p->evicts_from != 0)
         rv_buf_addf(b, ",{\"key\":\"karpenter.sh/disrupted\",\"effect\":\"NoExecute\",\"timeAdded\":\"%s\"}",
