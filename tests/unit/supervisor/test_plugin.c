@@ -240,7 +240,7 @@ static void waits_for_its_library(void) {
     world_die(w, PUPPET_MISFIT, FLIGHT_INIT, NULL);
     CU_ASSERT_TRUE(world_state(w, "misfit") && world_info(w).restarts == 0);
     CU_ASSERT_STRING_EQUAL(world_info(w).why, "no such thing"); /* as it has logged, for no message of it came */
-    CU_ASSERT_FALSE(plugin_library_changed(w->p)); /* there is no process that runs the one before */
+    CU_ASSERT_FALSE(plugin_library_changed(w->p));              /* there is no process that runs the one before */
     plugin_reconfigure(w->p, plugin_config(w->p));
     CU_ASSERT_TRUE(world_state(w, "starting"));
     world_die(w, PUPPET_MISFIT, FLIGHT_INIT, NULL);
