@@ -254,6 +254,8 @@ struct rv_host_api {
     void (*random)(struct rv_host *h, void *out, uint64_t n);
     struct rv_val (*settings)(struct rv_host *h); /* validated against the manifest, with defaults filled in */
     /* -- reporting -- */
+    /* A key that begins with '#' ("#pods") marks a number: the line shows the key without the '#', and JSON shows the
+     * value without quotes. */
     void (*log)(struct rv_host *h, int32_t level, struct rv_str message, const struct rv_field *fields, uint64_t n);
     /* Adds a line about the current key: what was decided and what it waits for. `rayvisorctl explain` shows the lines.
      * A new pass starts with no lines. */

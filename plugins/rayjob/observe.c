@@ -141,6 +141,16 @@ struct rv_str submitter_running(struct job_pass *p) {
     return (struct rv_str){NULL, 0};
 }
 
+/* The Job tells that its pods failed, but not how. */
+static struct rv_str end_of_newest_pod(struct job_pass *p) {
+    struct newest n = newest_pod(p);
+    struct rv_str name = rv_path_str(n.pod.value, "spec.containers[0].name");
+    struct rv_val end = rv_val_path(container_status(n.pod.value, name), "state.terminated");
+    if (n.pod.name.n == 0 || !rv_val_set(end)) return RV_STR("");
+    return rv_arena_fmt(p->arena, " (pod " RV_STR_FMT " ended with " RV_STR_FMT ")", RV_STR_ARG(n.pod.name),
+                        RV_STR_ARG(rc_terminated(p->arena, end)));
+}
+
 static void observe_submitter_job(struct job_pass *p) {
     struct submitter *s = &p->submitter;
     struct rv_object o = {.size = sizeof o};
@@ -158,9 +168,9 @@ static void observe_submitter_job(struct job_pass *p) {
         int64_t at = rc_time(rv_path_str(it.val, "lastTransitionTime"));
         if (failed) {
             s->failed = true;
-            s->why =
-                rv_arena_fmt(p->arena, "the submitter Job failed: " RV_STR_FMT ": " RV_STR_FMT,
-                             RV_STR_ARG(rv_path_str(it.val, "reason")), RV_STR_ARG(rv_path_str(it.val, "message")));
+            s->why = rv_arena_fmt(p->arena, "the submitter Job failed: " RV_STR_FMT ": " RV_STR_FMT RV_STR_FMT,
+                                  RV_STR_ARG(rv_path_str(it.val, "reason")), RV_STR_ARG(rv_path_str(it.val, "message")),
+                                  RV_STR_ARG(end_of_newest_pod(p)));
         }
         if (s->finished || at == 0) continue;
         s->finished = true;

@@ -18,6 +18,7 @@ struct host_output {
     struct rv_str plugin;
     struct rv_buf line;
     struct log_limit log_limit;
+    char *error; /* see host_output_error() */
 };
 
 /* The host itself logs one JSON object per line (rayvisor-host --log-format json), and its fields become fields of our
@@ -47,6 +48,10 @@ static bool print_record(struct host_output *o, struct rv_str line) {
         if (rv_val_type(it.val) == RV_INT)
             fields[n++] = (struct rv_field){rv_arena_fmt(a, "#" RV_STR_FMT, RV_STR_ARG(it.key)),
                                             rv_arena_fmt(a, "%lld", (long long)rv_val_int(it.val, 0))};
+    }
+    if (level == RV_LOG_ERROR && rv_path_str(v, "reason").n != 0) {
+        free(o->error);
+        o->error = rv_strdup(rv_path_str(v, "reason"));
     }
     if (log_enabled(level) && log_limit_allows(&o->log_limit, o->plugin, line.n, clock_monotonic()))
         log_write_fields(level, message, fields, n);
@@ -96,18 +101,27 @@ void host_output_report_suppressed(struct host_output *o) {
     if (o != NULL) log_limit_report_suppressed(&o->log_limit, o->plugin, clock_monotonic(), false);
 }
 
-struct host_output *host_output_free(struct host_output *o) {
-    if (o == NULL) return NULL;
+void host_output_drain(struct host_output *o) {
     ssize_t n = 1;
     for (size_t total = 0; o->watch != NULL && n > 0 && total < LAST_MAX_BYTES; total += (size_t)n) {
         n = take(o);
         if (n < 0) break;
     }
     print_line(o);
+}
+
+struct rv_str host_output_error(const struct host_output *o) {
+    return o != NULL && o->error != NULL ? rv_str(o->error) : (struct rv_str){NULL, 0};
+}
+
+struct host_output *host_output_free(struct host_output *o) {
+    if (o == NULL) return NULL;
+    host_output_drain(o);
     log_limit_report_suppressed(&o->log_limit, o->plugin, clock_monotonic(), true);
     loop_watch_free(o->watch);
     rv_closep(&o->fd);
     rv_buf_free(&o->line);
+    free(o->error);
     free(o);
     return NULL;
 }

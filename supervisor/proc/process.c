@@ -181,6 +181,14 @@ static void count_death(struct plugin *p, int status, bool starved, const struct
                blame != BLAME_NOBODY, now);
 }
 
+/* A host that does not fit sends the reason, too, but that message may come too late. */
+static void note_misfit(struct plugin *p) {
+    struct rv_str error = host_output_error(p->output);
+    if (!p->why_fresh) plugin_note(p, error.n != 0 ? error : RV_STR("ABI or configuration error (see the log)"));
+    log_error("plugin does not fit and is not started again until its library or the configuration changes", "plugin",
+              plugin_name(p), "how", "ABI or configuration error (see the lines above)");
+}
+
 static void on_end(void *arg, int fd, unsigned events) {
     struct plugin *p = arg;
     int status = 0;
@@ -190,7 +198,7 @@ static void on_end(void *arg, int fd, unsigned events) {
     (void)fd;
     (void)events;
     if (wait4(p->pid, &status, WNOHANG, &usage) != p->pid) return;
-    p->output = host_output_free(p->output); /* logs its last output before the line about its end */
+    if (p->output != NULL) host_output_drain(p->output); /* before the line about its end */
     if (p->flight != NULL) flight_read(p->flight, &f);
     bool config = p->unfit || (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG),
          wanted = p->state == LIFE_DRAINING;
@@ -203,8 +211,7 @@ static void on_end(void *arg, int fd, unsigned events) {
     } else if (!config) {
         count_death(p, status, was_starved(p, &usage), &f);
     } else {
-        log_error("plugin does not fit and is not started again until its library or the configuration changes",
-                  "plugin", plugin_name(p), "how", "ABI or configuration error (see the lines above)");
+        note_misfit(p);
     }
     process_close(p);
     plugin_event(p, config ? LIFE_ON_EXITED_CONFIG : LIFE_ON_EXITED);

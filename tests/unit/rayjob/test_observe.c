@@ -338,17 +338,22 @@ static void test_when_the_submitter_job_has_finished(void) {
 /* Where Ray knows no job, what the submitter's Job says is all there is. */
 static void test_why_the_submitter_failed(void) {
     static const struct {
-        const char *status, *reason, *words;
-    } rows[] = {{CONDITIONS(JOB("Failed", "True", AT)), "SubmissionFailed", "the submitter Job failed: R: M"},
+        const char *status, *reason, *words, *pod; /* the status of its pod; NULL: it has none any more */
+    } rows[] = {{CONDITIONS(JOB("Failed", "True", AT)), "SubmissionFailed", "the submitter Job failed: R: M", NULL},
+                {CONDITIONS(JOB("Failed", "True", AT)), "SubmissionFailed",
+                 "the submitter Job failed: R: M (pod j-x ended with OOMKilled, exit code 137)",
+                 "'phase':'Failed','containerStatuses':[{'name':'s','state':{'terminated':{'reason':'OOMKilled',"
+                 "'exitCode':137}}}]"},
                 {CONDITIONS(JOB("Complete", "True", AT) "," JOB("Failed", "True", AT)), "SubmissionFailed",
-                 "the submitter Job failed: R: M"},
+                 "the submitter Job failed: R: M", NULL},
                 {CONDITIONS(JOB("Complete", "True", AT)), "AppFailed",
-                 "the submitter has finished, but Ray does not know the job"}};
+                 "the submitter has finished, but Ray does not know the job", NULL}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         struct scenario s = {.mode = "K8sJobMode"};
         scenario_begin(&s);
         scenario_cluster_runs(&s);
         scenario_wait(&s, 5);
+        if (rows[i].pod != NULL) scenario_submitter_pod(&s, rows[i].pod);
         scenario_patch(&s, "jobs", SCENARIO_JOB, true, rows[i].status);
         scenario_wait(&s, 45);
         CHECK_ROW(scenario_is(&s, "Failed", rows[i].reason), rows[i].words);

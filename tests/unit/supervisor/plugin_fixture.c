@@ -15,7 +15,11 @@ enum { TOKEN_SIZE = 32 };
 
 /* ---- the process ---------------------------------------------------------------------------------------- */
 
-static void on_signal(int signo) { _exit(signo == PUPPET_FAILS ? 3 : signo == PUPPET_MISFIT ? 78 : 0); }
+static void on_signal(int signo) {
+    static const char why[] = "{\"level\":\"error\",\"msg\":\"cannot start\",\"reason\":\"no such thing\"}\n";
+    if (signo == PUPPET_MISFIT && write(2, why, sizeof why - 1) < 0) _exit(1);
+    _exit(signo == PUPPET_FAILS ? 3 : signo == PUPPET_MISFIT ? 78 : 0);
+}
 
 /* Written whole or not at all: the test waits for the file. */
 static void note(const char *library, const char *what, const char *bytes, size_t n) {

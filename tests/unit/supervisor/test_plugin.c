@@ -239,7 +239,8 @@ static void waits_for_its_library(void) {
     CU_ASSERT_TRUE(plugin_library_changed(w->p));
     fixture_die(w, PUPPET_MISFIT, FLIGHT_INIT, NULL);
     CU_ASSERT_TRUE(fixture_state(w, "misfit") && fixture_info(w).restarts == 0);
-    CU_ASSERT_FALSE(plugin_library_changed(w->p)); /* there is no process that runs the one before */
+    CU_ASSERT_STRING_EQUAL(fixture_info(w).why, "no such thing"); /* as it has logged, for no message of it came */
+    CU_ASSERT_FALSE(plugin_library_changed(w->p));                /* there is no process that runs the one before */
     plugin_reconfigure(w->p, plugin_config(w->p));
     CU_ASSERT_TRUE(fixture_state(w, "starting"));
     fixture_die(w, PUPPET_MISFIT, FLIGHT_INIT, NULL);
