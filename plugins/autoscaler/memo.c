@@ -55,9 +55,21 @@ static void noted_free(struct noted_list *l) {
     *l = (struct noted_list){0};
 }
 
-static void forget_draining(struct memo *m) {
+/* Few clusters have drains under way, and few are in shadow mode: the others keep no room for that. */
+void memo_new_drains(struct memo *m, size_t room) {
     for (uint32_t i = 0; i < m->n_draining; i++) free(m->draining[i]);
+    free(m->draining);
     m->n_draining = 0;
+    m->draining = room != 0 ? rv_alloc_array(room, sizeof *m->draining) : NULL;
+}
+
+int64_t *memo_differs(struct memo *m, size_t groups) {
+    if (groups > m->n_differs) {
+        m->differs_since = rv_realloc_array(m->differs_since, groups, sizeof *m->differs_since);
+        memset(m->differs_since + m->n_differs, 0, (groups - m->n_differs) * sizeof *m->differs_since);
+        m->n_differs = groups;
+    }
+    return m->differs_since;
 }
 
 void memo_forget(struct memo *m) {
@@ -72,12 +84,13 @@ void memo_forget(struct memo *m) {
     noted_free(&m->preempted);
     noted_free(&m->polled_leaving);
     noted_free(&m->busy);
-    forget_draining(m);
+    memo_new_drains(m, 0);
 }
 
 void memo_release(void *memo) {
     struct memo *m = memo;
     memo_forget(m);
     leak_memo_free(&m->leak);
+    free(m->differs_since);
     rv_buf_free(&m->said);
 }

@@ -100,9 +100,8 @@ static const char *doubt_of(struct round *r) {
 
 static void start_drains(struct round *r) {
     struct memo *m = r->memo;
-    for (uint32_t i = 0; i < m->n_draining; i++) free(m->draining[i]);
-    m->n_draining = 0;
-    for (size_t i = 0; i < r->plan.n_drains && m->n_draining < RV_ARRAY_LEN(m->draining); i++) {
+    memo_new_drains(m, r->plan.n_drains);
+    for (size_t i = 0; i < r->plan.n_drains; i++) {
         const struct seen_pod *pod = &r->seen.pods[r->plan.drains[i].pod];
         enum as_verdict why = r->decision->verdicts[r->plan.drains[i].node];
         struct rv_str text = rv_arena_fmt(r->arena, "The node %s.", as_verdict_text(why));

@@ -58,8 +58,6 @@ struct noted_list {
     uint32_t n, cap;
 };
 
-enum { SHADOW_GROUPS = 64 };
-
 struct memo {
     char *session; /* the control store's last one; NULL before the first answer */
     int64_t next_poll, last_good, last_change, last_report, waits_since;
@@ -80,12 +78,10 @@ struct memo {
     struct noted_list drained, preempted;
     struct noted_list busy;           /* nodes that are shown, and since when they have been seen in use */
     struct noted_list polled_leaving; /* pods that are being taken away, for which Ray was asked at once */
-    char *draining[64];               /* uids of the drains that are under way, by their tag */
+    char **draining; /* uids of the drains that are under way, by their tag; NULL when there are none */
     uint32_t n_draining;
-    struct {
-        int64_t want;  /* pods, as we would have it */
-        int64_t since; /* 0: agreed */
-    } shadow[SHADOW_GROUPS];
+    int64_t *differs_since; /* shadow mode: of each group, since when the sidecar has another number; 0: it has ours */
+    size_t n_differs;
     uint64_t agreed, differed;
     struct leak_memo leak; /* as in the metrics: workers that are idle */
     struct rv_buf said;    /* the lines that explain the last decision: each pass shows them again */
@@ -154,6 +150,8 @@ bool noted_has(const struct noted_list *l, struct rv_str uid);
 void noted_drop(struct noted_list *l, struct rv_str uid);
 void noted_keep(struct noted_list *l, const struct seen *s); /* forgets those whose pods are gone */
 void memo_release(void *memo);
-void memo_forget(struct memo *m); /* a new session: nothing that was known counts */
+void memo_new_drains(struct memo *m, size_t room);    /* those that were under way are over; room for so many */
+int64_t *memo_differs(struct memo *m, size_t groups); /* differs_since, with room for so many groups */
+void memo_forget(struct memo *m);                     /* a new session: nothing that was known counts */
 
 #endif

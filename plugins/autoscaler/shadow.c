@@ -22,21 +22,21 @@ void shadow_gone(const struct rv_pass *p) {
 static void compare_group(struct round *r, size_t g) {
     struct memo *m = r->memo;
     int64_t want = plan_target(&r->seen, &r->plan, g), have = r->seen.info[g].replicas, now = r->pass->now;
+    int64_t *since = &memo_differs(m, r->seen.n_groups)[g];
     struct rv_str name = r->seen.groups[g].name;
     if (want == have) {
-        if (m->shadow[g].since != 0) {
+        if (*since != 0) {
             m->agreed++;
             count(r->pass, "agreed", RV_METRIC_COUNTER);
         }
-        m->shadow[g].since = 0;
+        *since = 0;
         return;
     }
-    if (m->shadow[g].since == 0) m->shadow[g].since = now;
-    m->shadow[g].want = want;
+    if (*since == 0) *since = now;
     report_line(r, "group " RV_STR_FMT ": we would have %lld pods, the sidecar has %lld since %lld s", RV_STR_ARG(name),
-                (long long)want, (long long)have, (long long)((now - m->shadow[g].since) / SECOND));
-    if (now - m->shadow[g].since < PATIENCE_S * SECOND) return;
-    m->shadow[g].since = now;
+                (long long)want, (long long)have, (long long)((now - *since) / SECOND));
+    if (now - *since < PATIENCE_S * SECOND) return;
+    *since = now;
     m->differed++;
     count(r->pass, "differed", RV_METRIC_COUNTER);
     rv_pass_event(r->pass, false, "ShadowDiffers", "Compare",
@@ -45,7 +45,7 @@ static void compare_group(struct round *r, size_t g) {
 }
 
 void shadow_compare(struct round *r) {
-    for (size_t g = 0; g < r->seen.n_groups && g < SHADOW_GROUPS; g++) compare_group(r, g);
+    for (size_t g = 0; g < r->seen.n_groups; g++) compare_group(r, g);
     report_line(r, "beside the sidecar, since the plugin was started: agreed %llu times, differed %llu times",
                 (unsigned long long)r->memo->agreed, (unsigned long long)r->memo->differed);
 }
