@@ -314,6 +314,12 @@ static bool expectant(struct service_pass *p, const struct serve_memo *h) {
     return p->now.pending.name.n != 0 || !h->running || !rs_condition_is(&p->now, RS_READY, "True");
 }
 
+/* Nobody answers: where nothing is expected it is asked no more often than one that answers. */
+static int64_t slowest_s(struct service_pass *p, const struct serve_memo *h) {
+    int64_t quiet = p->s->settings->quiet_poll_s;
+    return expectant(p, h) || quiet < SLOWEST_S ? SLOWEST_S : quiet;
+}
+
 static void taken(struct service_pass *p, int side) {
     struct serve_memo *h = serve_memo_of(p, side);
     accepted(p, side, h->sent_hash, rv_arena_str(p->arena, rv_str(h->sent != NULL ? h->sent : "")), h->sent_capacity);
@@ -353,7 +359,7 @@ static void apps_result(struct service_pass *p, int side, const struct rv_result
     if (!ok) {
         h->failures++;
         h->fresh = false;
-        h->next_ask = p->time + rc_spread_pause(&p->ctx, h->failures, 1, SLOWEST_S);
+        h->next_ask = p->time + rc_spread_pause(&p->ctx, h->failures, 1, slowest_s(p, h));
         keep_text(&h->error, rc_dashboard_ok(r) ? RV_STR("its answer is not that of Ray Serve")
                                                 : rc_dashboard_failure(p->arena, r));
         return;

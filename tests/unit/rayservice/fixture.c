@@ -393,6 +393,7 @@ void fixture_http(void *arg, const struct rv_http_request *r, struct rv_fake_ans
     struct serve *s = head != NULL && ready(head) ? fixture_serve(w, name) : NULL;
     if (s == NULL || fixture_tale(w, rv_str(name))->hangs) {
         out->code = s == NULL ? RV_E_UNAVAILABLE : RV_E_TIMEOUT;
+        w->in_vain += rv_str_is(r->method, "GET");
     } else if (rv_str_is(r->method, "PUT")) {
         w->mixed += s->asked > 0 && s->asked_in == w->round;
         s->put_in = w->round;

@@ -50,8 +50,9 @@ struct fixture {
     unsigned foreign_puts;         /* then so many are answered by somebody in between */
     uint32_t put_ms;               /* the limit of the last submission */
     unsigned apps_asked, probes, submits;
-    unsigned round; /* counts how often the plugin ran: who drives it raises it */
-    unsigned mixed; /* questions beside a submission: what they are answered with may be older than it */
+    unsigned in_vain; /* questions about applications that nobody answered */
+    unsigned round;   /* counts how often the plugin ran: who drives it raises it */
+    unsigned mixed;   /* questions beside a submission: what they are answered with may be older than it */
 };
 
 /* All that can go on does. True when anything changed. */

@@ -35,6 +35,7 @@ struct history {
     char stable[64];        /* the cluster that the stable Service selected */
     int64_t share;          /* of the pending cluster, when last seen */
     char shared[64];
+    char were[2][64]; /* the active and the pending cluster, when last seen */
     struct rv_buf faults;
     struct event_log event_log;
 };
@@ -84,6 +85,19 @@ static bool is_condition(const struct history *s, const char *type, const char *
 
 /* ---- what must hold at any time ---------------------------------------------------------------------------------- */
 
+/* Another cluster is not begun while a third one, which was superfluous before, is there. */
+static void watch_begun(struct history *s) {
+    struct rv_str now[2] = {active(s), pending(s)};
+    bool begun = now[1].n != 0 && !rv_str_is(now[1], s->were[1]) && cluster(s, now[0]) != NULL;
+    for (const struct rv_fake_object *o = s->api->objects; begun && o != NULL; o = o->next) {
+        if (strcmp(o->resource, "rayclusters") != 0 || rv_meta_deleting(o->value)) continue;
+        bool known = false;
+        for (int i = 0; i < 2; i++) known |= rv_str_is(now[i], o->name) || strcmp(s->were[i], o->name) == 0;
+        if (!known) FAULT(s, RV_STR_FMT " is begun while %s is still there", RV_STR_ARG(now[1]), o->name);
+    }
+    for (int i = 0; i < 2; i++) snprintf(s->were[i], sizeof s->were[i], RV_STR_FMT, RV_STR_ARG(now[i]));
+}
+
 static void watch_clusters(struct history *s) {
     unsigned live = 0, old = 0;
     for (const struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next) {
@@ -91,6 +105,7 @@ static void watch_clusters(struct history *s) {
         live++;
         old += !rv_str_is(active(s), o->name) && !rv_str_is(pending(s), o->name);
     }
+    watch_begun(s);
     if (live > 3 || (old > 1 && live > old)) FAULT(s, "%u clusters are there, %u of them are old", live, old);
 }
 

@@ -325,7 +325,35 @@ static void rollback_without_a_gateway(void) {
     scenario_end(&s);
 }
 
+/* A head that does not answer is asked no more often than one that does, unless something is expected of it. */
+static void heads_away(void) {
+    static const struct {
+        const char *row, *settings;
+        bool upgrades;
+        unsigned least, most;
+    } rows[] = {{"quiet", "{}", false, 8, 12},
+                {"quiet, asked often", "{\"quietPollSeconds\":5}", false, 18, 24},
+                {"an upgrade waits", "{}", true, 18, 24}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s = {.workers = 1, .deploy_s = 2, .settings = rows[i].settings};
+        scene_start(&s);
+        scene_for(&s, 60);
+        if (rows[i].upgrades) {
+            scene_env(&s, "2");
+            CHECK_ROW(scene_until(&s, scene_upgrading), rows[i].row);
+        }
+        world_tale(&s.w, rows[i].upgrades ? scene_pending(&s) : scene_active(&s))->hangs = true;
+        scene_for(&s, 120);
+        s.w.in_vain = 0;
+        scene_for(&s, 300);
+        if (s.w.in_vain < rows[i].least || s.w.in_vain > rows[i].most) printf("\n    %u times", s.w.in_vain);
+        CHECK_ROW(s.w.in_vain >= rows[i].least && s.w.in_vain <= rows[i].most, rows[i].row);
+        scene_end(&s);
+    }
+}
+
 static const struct suite_test tests[] = {
+    {"heads that are away", heads_away},
     {"proxies that are silent, and others that refuse", proxies},
     {"the last one serves again", last_one_comes_back},
     {"submissions that are answered late", submissions},
