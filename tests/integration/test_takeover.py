@@ -130,8 +130,8 @@ def recordings():
         if owner in SETTLED and all(SETTLED[owner](o.get("status", {})) for o in kinds[owner]): yield os.path.basename(file)[:-5], owner, r
 
 
-def test_nothing_is_touched(env):
-    chosen = [r for r in recordings() if fnmatch.fnmatch(r[0], os.environ.get("RAYVISOR_GOLDEN_ONLY", "*"))]
+def put(env, chosen):
+    """The recorded objects in a sandbox, with pods that run and applications that are served: the namespaces, and their images."""
     env.sandbox("--nodes", "20", "--sim-opts", "node_storage=0,volumes=0", why="its pods come from recordings, which a real scheduler does not take")
     kube, spaces = env.kube, {}
     for name, owner, r in chosen:
@@ -142,7 +142,13 @@ def test_nothing_is_touched(env):
     finally: assert not waiting(), waiting()
     for name, owner, r in chosen:
         if owner == "rayservices": serve(kube, spaces[name], r)
-    before = {name: image(kube, ns) for name, ns in spaces.items()}
+    return spaces, {name: image(kube, ns) for name, ns in spaces.items()}
+
+
+def test_nothing_is_touched(env):
+    chosen = [r for r in recordings() if fnmatch.fnmatch(r[0], os.environ.get("RAYVISOR_GOLDEN_ONLY", "*"))]
+    spaces, before = put(env, chosen)
+    kube = env.kube
     env.operator(plugins=[{"name": p["name"]} for p in CONTROLLERS], proxy=True)
     time.sleep(10)
     wrong = [f"{name}: {line}" for name, ns in spaces.items() for line in changed(before[name], image(kube, ns))]
