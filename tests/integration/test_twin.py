@@ -3,6 +3,7 @@
 from harness import *
 from front import Front
 import test_takeover as takeover
+from test_commands import environment, shell
 
 PLUGINS = ("raycluster", "rayjob", "rayservice")
 
@@ -159,6 +160,17 @@ def test_recordings(env):
     assert said["explained"] > 0 and said["leftOut"] == 0 and t.writes == [], (said["leftOut"], t.writes)
     wrong = [f"{name}: {line}" for name, ns in spaces.items() for line in takeover.changed(before[name], takeover.image(env.kube, ns))]
     assert not wrong, "\n  ".join(["touched:", *wrong])
+
+
+def test_the_guide(env):
+    """deploy/MIGRATION.md, "Look first": its commands as they stand."""
+    env.cluster()
+    text = open(os.path.join(ROOT, "deploy/MIGRATION.md")).read()
+    (block,) = [b for b in re.findall(r"^```sh\n(.*?)^```$", text, re.M | re.S) if "mode: twin" in b]
+    e = {**environment(env.dir), "KUBECONFIG": env.kube.kubeconfig}
+    e["PATH"] = ":".join([os.path.join(BUILD, "bin"), e["PATH"]])
+    said = shell(block.splitlines(), e, timeout=120)
+    assert "kind: ClusterRole" in said and "a twin: it writes nothing" in said and "0 unexplained" in said, said[-3000:]
 
 
 if __name__ == "__main__": main()
