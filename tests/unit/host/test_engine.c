@@ -638,30 +638,30 @@ static void withheld(void) {
     tick(s);
     CU_ASSERT_TRUE(s->passes_n == 1 && s->actions == 2);
     int64_t first = began(s);
-    tell(s, script_result(1, RV_E_WITHHELD));
+    tell(s, script_result(1, MSG_WITHHELD));
     s->now.mono += 5 * MS;
     tell(s, script_result(2, 0)); /* the other result is told at once, in the same round */
     tick(s);
     CU_ASSERT_TRUE(s->passes_n == 2 && s->results == 1 && s->result_code == 0 && s->result_tag == 2);
     CU_ASSERT_EQUAL(began(s), first);
-    tell(s, script_result(3, RV_E_WITHHELD));
+    tell(s, script_result(3, MSG_WITHHELD));
     tick(s);
     CU_ASSERT_TRUE(s->passes_n == 2 && until_next(s) >= 1600 && until_next(s) <= 2000);
     CU_ASSERT_EQUAL(last(s, MSG_EXPLANATION)->explain.retries, 0);
     s->now.mono += 2000 * MS;
     tick(s);
     CU_ASSERT_TRUE(s->passes_n == 3 && s->results == 0 && began(s) > first);
-    tell(s, script_result(4, RV_E_WITHHELD));
+    tell(s, script_result(4, MSG_WITHHELD));
     CU_ASSERT_TRUE(until_next(s) >= 3200 && until_next(s) <= 4000); /* ever more rarely */
     tell(s, script_object(s->arena, 0, "a", "x", 2));
     tick(s);
     CU_ASSERT_EQUAL(s->passes_n, 4); /* a change is seen at once */
     s->settings_code = 1;
     tell(s, script_object(s->arena, 0, "a", "y", 3));
-    tell(s, script_result(5, RV_E_WITHHELD));
+    tell(s, script_result(5, MSG_WITHHELD));
     tick(s); /* it changed meanwhile */
     CU_ASSERT_EQUAL(s->passes_n, 5);
-    tell(s, script_result(6, RV_E_WITHHELD));
+    tell(s, script_result(6, MSG_WITHHELD));
     CU_ASSERT_TRUE(until_next(s) <= 1500); /* the time that the plugin asked for */
     end(s);
 }
