@@ -16,9 +16,8 @@
 
 enum { MSG_VERSION = 1, MSG_MAX_HEADER = 64, MSG_MAX_BODY = 1 << 20, MSG_MAX_PAYLOAD = 16 << 20 };
 enum { MSG_MUST_UNDERSTAND = 1 };
-#ifndef RV_E_WITHHELD
-enum { RV_E_WITHHELD = -3020 };
-#endif
+/* The code of a RESULT for the host alone: a twin has withheld the action. The plugin is not told (ipc/README.md). */
+enum { MSG_WITHHELD = -3020 };
 
 /* X(NAME, number, sender): H is the host, S is the supervisor. */
 #define MSG_TYPES(X)                                                                                                   \

@@ -244,7 +244,7 @@ static void on_result(struct engine *e, const struct msg *m) {
     e->open_n--;
     struct queue_key *k = a->key;
     if (k != NULL) {
-        if (m->result.r.code == RV_E_WITHHELD)
+        if (m->result.r.code == MSG_WITHHELD)
             k->withheld = true;
         else
             add_result(k, keep_result(a, &m->result.r));

@@ -144,7 +144,7 @@ static void reconcile(struct rv_pass *pass) {
     rs_state_read(&p.was, s.status);
     p.now = p.was;
     observe(&p);
-    for (int side = 0; side < SIDES; side++) p.memo->serve[side].awaits = false; /* the results are here */
+    serve_requests_begin(&p);
     action_results_take(&p);
     if (deleting)
         retire_all(&p);

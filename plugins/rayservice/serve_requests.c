@@ -401,6 +401,23 @@ static void submit_failed(struct service_pass *p, int side, struct rv_str why) {
 }
 
 /* It is sent again after a pause, and not before Serve has said what it runs. */
+/* A submission of the previous pass has no result: a twin withholds it. What Serve was said to run before that proves
+ * nothing, and another operator may have submitted it. */
+void serve_requests_begin(struct service_pass *p) {
+    const struct rv_result *r;
+    bool answered[SIDES + 1] = {false};
+    for (uint64_t i = 0; (r = ctx_result(&p->ctx, i)) != NULL; i++)
+        if ((r->tag & 0xff) == TAG_SUBMIT) answered[side_of(p, r)] = true;
+    for (int side = 0; side < SIDES; side++) {
+        struct serve_memo *h = serve_memo_of(p, side);
+        if (h->awaits && !answered[side]) {
+            serve_memo_outdate(h);
+            h->next_ask = 0;
+        }
+        h->awaits = false;
+    }
+}
+
 static void submit_result(struct service_pass *p, int side, const struct rv_result *r) {
     struct serve_memo *h = serve_memo_of(p, side);
     if (rc_dashboard_ok(r) && !is_unclear(r)) {

@@ -93,11 +93,12 @@ void end_op(struct op *op, const struct rv_result *r) {
     if (out.r.name.n == 0) out.r.name = op->m.a.name;
     op_trail_ended(op, r);
     x->stats.done++;
-    if (r->code == RV_E_WITHHELD)
+    if (r->code == MSG_WITHHELD)
         x->stats.withheld++;
     else if (r->code != 0)
         x->stats.failed++;
-    action_counts_add(x->counts, op->plugin_name, policy_verb(op->m.a.verb), rv_error_name(r->code));
+    const char *code = r->code == MSG_WITHHELD ? "WITHHELD" : rv_error_name(r->code);
+    action_counts_add(x->counts, op->plugin_name, policy_verb(op->m.a.verb), code);
     if (op->quota != NULL) {
         op->quota->open[msg_verb_waits(op->m.a.verb)]--;
         op->quota->reading -= op->reading_bytes;
@@ -404,7 +405,7 @@ static void take_event(struct op *op) {
     op->quota = NULL;
     op->client = NULL;
     if (x->s->config->mode == MODE_TWIN) { /* the other operator tells its own */
-        end_op_with(op, RV_E_WITHHELD, "");
+        end_op_with(op, MSG_WITHHELD, "");
         return;
     }
     struct packed_event *w = packed_event_new(&(struct msg){.type = MSG_ACTION, .action = op->m}, op->plugin_name);

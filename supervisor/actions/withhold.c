@@ -28,7 +28,7 @@ static struct twin_action described(const struct op *op) {
 }
 
 static void end_withheld(struct op *op) {
-    end_op(op, &(struct rv_result){.code = RV_E_WITHHELD,
+    end_op(op, &(struct rv_result){.code = MSG_WITHHELD,
                                    .reason = RV_STR("Twin"),
                                    .message = RV_STR("this operator is a twin, which writes nothing")});
 }

@@ -54,9 +54,9 @@ static const struct schema_key expect_keys[] = {K(plugin, "plugin", S_TEXT, 0, 0
                                                 K(when, "when", S_TEXTS, 0, 0, NULL, false), SCHEMA_END};
 #undef STRUCT
 #define STRUCT struct manifest_deliberate
-static const struct schema_key deliberate_keys[] = {K(resource, "resource", S_TEXT, 0, 0, NULL, true),
-                                                    K(field, "field", S_TEXT, 0, 0, NULL, true),
-                                                    K(reason, "reason", S_TEXT, 0, 0, NULL, true), SCHEMA_END};
+static const struct schema_key deliberate_keys[] = {
+    K(resource, "resource", S_TEXT, 0, 0, NULL, true), K(field, "field", S_TEXT, 0, 0, NULL, true),
+    K(reason, "reason", S_TEXT, 0, 0, NULL, true), K(ours, "ours", S_TEXT, 0, 0, NULL, false), SCHEMA_END};
 #undef STRUCT
 #define STRUCT struct manifest_setting
 static const struct schema_key setting_keys[] = {K(name, "name", S_TEXT, 0, 0, NULL, true),

@@ -53,6 +53,7 @@ struct manifest_metric_help {
  * '*' stands for any characters. */
 struct manifest_deliberate {
     struct rv_str resource, field, reason; /* field: as in supervisor/twin/compare.h */
+    struct rv_str ours;                    /* only with this value of ours; empty: with any */
 };
 
 struct manifest {

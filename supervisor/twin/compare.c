@@ -80,11 +80,19 @@ static void pop(struct compare *c, size_t at) { c->path.n = at; }
 /* Maps in which only writers put entries. */
 static bool is_closed(const struct compare *c) {
     static const char *const closed[] = {".labels",      ".annotations", ".nodeSelector", ".selector",
-                                         ".matchLabels", ".limits",      ".requests",     "data"};
+                                         ".matchLabels", ".limits",      ".requests"};
     struct rv_str path = rv_buf_str(&c->path);
     for (size_t i = 0; i < RV_ARRAY_LEN(closed); i++)
         if (rv_str_ends(path, closed[i])) return true;
-    return false;
+    return rv_str_is(path, "data");
+}
+
+/* Whether what only the object has is a difference, too. In an entry of a list of a spec, which a merge patch replaces,
+ * it is what the API server fills in again. */
+static bool counts_extra(const struct compare *c) {
+    struct rv_str path = rv_buf_str(&c->path);
+    if (c->whole) return is_closed(c) || rv_str_starts(path, "status") || rv_str_starts(path, "metadata");
+    return c->how == COMPARE_CREATE && is_closed(c);
 }
 
 static void compare_maps(struct compare *c, struct rv_val ours, struct rv_val theirs) {
@@ -93,7 +101,7 @@ static void compare_maps(struct compare *c, struct rv_val ours, struct rv_val th
         compare_values(c, it.val, rv_val_getn(theirs, it.key));
         pop(c, at);
     }
-    if (!c->whole && (c->how != COMPARE_CREATE || !is_closed(c))) return;
+    if (!counts_extra(c)) return;
     for (struct rv_iter it = rv_iter(theirs); rv_iter_next(&it);) {
         if (rv_val_present(rv_val_getn(ours, it.key)) || is_zero(it.val)) continue;
         size_t at = push_key(c, it.key);
@@ -221,6 +229,17 @@ static bool is_identity(struct rv_str path) {
     return false;
 }
 
+/* What Kubernetes itself adds to what others make: tokens of service accounts, labels of a Job's pods, tolerations. */
+static bool is_added(struct rv_str path) {
+    static const char *const added[] = {
+        "volumes[kube-api-access-",          "[/var/run/secrets/kubernetes.io/serviceaccount]",
+        "labels[batch.kubernetes.io/",       "template.metadata.labels.controller-uid",
+        "template.metadata.labels.job-name", "spec.tolerations[node.kubernetes.io/"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(added); i++)
+        if (has(path, added[i])) return true;
+    return false;
+}
+
 struct filter {
     compare_fn fn;
     void *arg;
@@ -228,7 +247,7 @@ struct filter {
 
 static void leave_out_identity(void *arg, struct rv_str path, struct rv_val ours, struct rv_val theirs) {
     const struct filter *f = arg;
-    if (!is_identity(path)) f->fn(f->arg, path, ours, theirs);
+    if (!is_identity(path) && (rv_val_present(ours) || !is_added(path))) f->fn(f->arg, path, ours, theirs);
 }
 
 void compare_objects(enum compare_how how, struct rv_val ours, struct rv_val theirs, compare_fn fn, void *arg) {

@@ -26,11 +26,13 @@ void fields_free(struct twin *t, struct want *w) {
     w->field_n = 0;
 }
 
-static char *reason_of(const struct want *w, struct rv_str path) {
+static char *reason_of(const struct want *w, struct rv_str path, struct rv_str ours) {
     const struct manifest *m = w->key->plugin->manifest;
     for (size_t i = 0; i < m->deliberate_n; i++) {
         const struct manifest_deliberate *d = &m->deliberate[i];
-        if (glob_matches(d->resource, rv_str(w->resource)) && glob_matches(d->field, path)) return rv_strdup(d->reason);
+        if (glob_matches(d->resource, rv_str(w->resource)) && glob_matches(d->field, path) &&
+            (d->ours.n == 0 || glob_matches(d->ours, ours)))
+            return rv_strdup(d->reason);
     }
     return NULL;
 }
@@ -51,12 +53,14 @@ static void set_field(struct twin *t, struct want *w, struct rv_str path, struct
     if (f == NULL) {
         w->fields = rv_realloc_array(w->fields, w->field_n + 1, sizeof *w->fields);
         f = &w->fields[w->field_n++];
-        *f = (struct twin_field){.path = rv_strdup(path), .reason = reason_of(w, path), .since = clock_monotonic()};
+        *f = (struct twin_field){.path = rv_strdup(path), .since = clock_monotonic()};
     } else {
         t->bytes -= field_bytes(f);
     }
     rv_str_store(&f->ours, ours);
     rv_str_store(&f->theirs, theirs);
+    free(f->reason);
+    f->reason = reason_of(w, path, ours);
     f->seen = true;
     t->bytes += field_bytes(f);
 }

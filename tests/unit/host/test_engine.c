@@ -687,6 +687,57 @@ static void passes_are_told(void) {
     end(s);
 }
 
+static void ask_two_and_come_again(struct sim *s, const struct rv_key *key, struct rv_outcome *out) {
+    (void)key;
+    ask(s, 0, 1);
+    if (s->todo-- > 0) ask(s, 0, 2);
+    out->code = s->settings_code != 0 ? RV_AFTER : RV_DONE;
+    out->after_ms = 1500;
+}
+
+static int64_t until_next(const struct sim *s) { return (engine_deadline(s->engine) - s->now.mono) / MS; }
+
+static int64_t began(struct sim *s) {
+    tell(s, (struct msg){.type = MSG_EXPLAIN, .explain = {.corr = 1, .key = {RV_STR("ns"), RV_STR("a")}}});
+    return last(s, MSG_EXPLANATION)->explain.began;
+}
+
+/* A twin withholds an action: the plugin does not hear of it, and the next pass comes after a pause, or with a change.
+ */
+static void withheld(void) {
+    struct sim *s = ready("a", ask_two_and_come_again);
+    s->todo = 1;
+    tick(s);
+    CU_ASSERT_TRUE(s->passes_n == 1 && s->actions == 2);
+    int64_t first = began(s);
+    tell(s, script_result(1, MSG_WITHHELD));
+    s->now.mono += 5 * MS;
+    tell(s, script_result(2, 0)); /* the other result is told at once, in the same round */
+    tick(s);
+    CU_ASSERT_TRUE(s->passes_n == 2 && s->results == 1 && s->result_code == 0 && s->result_tag == 2);
+    CU_ASSERT_EQUAL(began(s), first);
+    tell(s, script_result(3, MSG_WITHHELD));
+    tick(s);
+    CU_ASSERT_TRUE(s->passes_n == 2 && until_next(s) >= 1600 && until_next(s) <= 2000);
+    CU_ASSERT_EQUAL(last(s, MSG_EXPLANATION)->explain.retries, 0);
+    s->now.mono += 2000 * MS;
+    tick(s);
+    CU_ASSERT_TRUE(s->passes_n == 3 && s->results == 0 && began(s) > first);
+    tell(s, script_result(4, MSG_WITHHELD));
+    CU_ASSERT_TRUE(until_next(s) >= 3200 && until_next(s) <= 4000); /* ever more rarely */
+    tell(s, script_object(s->arena, 0, "a", "x", 2));
+    tick(s);
+    CU_ASSERT_EQUAL(s->passes_n, 4); /* a change is seen at once */
+    s->settings_code = 1;
+    tell(s, script_object(s->arena, 0, "a", "y", 3));
+    tell(s, script_result(5, MSG_WITHHELD));
+    tick(s); /* it changed meanwhile */
+    CU_ASSERT_EQUAL(s->passes_n, 5);
+    tell(s, script_result(6, MSG_WITHHELD));
+    CU_ASSERT_TRUE(until_next(s) <= 1500); /* the time that the plugin asked for */
+    end(s);
+}
+
 /* Its supervisor changed its mind before it said WELCOME. */
 static void stopped_before_it_was_welcome(void) {
     struct sim *s = begin(NULL);
@@ -710,6 +761,7 @@ static const struct suite_test tests[] = {
     {"credit", credit},
     {"credit for results", credit_for_results},
     {"draining", draining},
+    {"withheld", withheld},
     {"stopped before it was welcome", stopped_before_it_was_welcome},
     {"failures", failures},
     {"hostile requests", hostile_requests},
