@@ -8,8 +8,9 @@
 #include "observe.h"
 #include "plugins/ray/backoff.h"
 #include "plugins/ray/dashboard.h"
+#include "post_mortem.h"
 
-enum { SUBMIT_MS = 10000, POLL_SLOWEST_S = 15, STOP_AGAIN_S = 2 };
+enum { LOG_MS = 5000, SUBMIT_MS = 10000, POLL_SLOWEST_S = 15, STOP_AGAIN_S = 2 };
 
 /* After a failure the next request comes at growing intervals, with a random part, so that not all jobs ask at once. */
 static void schedule_next_poll(struct job_pass *p) {
@@ -53,6 +54,17 @@ bool request_job_stop(struct job_pass *p, int64_t until) {
     }
     ctx_wake(&p->ctx, p->memo->next_stop < until ? p->memo->next_stop : until);
     return true;
+}
+
+bool request_job_log(struct job_pass *p) {
+    struct rc_dashboard_request r = {.address = p->now.dashboard,
+                                     .cluster = &p->c,
+                                     .method = "GET",
+                                     .path = job_path(p, "/logs"),
+                                     .timeout_ms = LOG_MS, /* the job's end waits for it */
+                                     .idempotent = true,
+                                     .tag = TAG_LOG};
+    return rc_dashboard_send(&p->ctx, &r);
 }
 
 /* ---- answers -------------------------------------------------------------------------------------------------------
@@ -106,6 +118,7 @@ static void submit_result(struct job_pass *p, const struct rv_result *r) {
 }
 
 void job_requests_take_result(struct job_pass *p, const struct rv_result *r) {
+    if (r->tag == TAG_LOG) post_mortem_take_log(p, r);
     if (r->tag == TAG_INFO) info_result(p, r);
     if (r->tag == TAG_SUBMIT) submit_result(p, r);
     if (r->tag == TAG_STOP) p->memo->stopped = rc_dashboard_ok(r) || has_no_job(r);

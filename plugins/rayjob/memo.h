@@ -18,6 +18,7 @@ struct job_memo {
     int64_t unknown_since;      /* wall clock of the first of them, ns */
     bool began;                 /* this process has begun the attempt, */
     bool submitted;             /* and has submitted its job (HTTPMode) */
+    char *post_mortem;          /* of an attempt that failed, until Ray has answered with its log; NULL: none */
     char *head_end;             /* how the head on which the job runs, or its container, has ended; NULL if unknown */
     bool has_asked;             /* this process has asked Ray, with or without success */
     bool asked_after_end;       /* the last request was sent after the submitter had ended, */

@@ -18,6 +18,7 @@ struct rj_settings {
     bool delete_self; /* shutdownAfterJobFinishes deletes the RayJob, and not only the cluster */
     int64_t grace_s, check_timeout_s;
     struct rv_str submitter_image;
+    bool post_mortem; /* an Event about each attempt that failed */
 };
 
 /* What an action was for. The tag of its result has this value. */
@@ -39,6 +40,7 @@ enum action_tag {
     TAG_INFO,   /* request to Ray: the state of the job */
     TAG_SUBMIT, /* request to Ray: submit the job */
     TAG_STOP,   /* request to Ray: stop the job */
+    TAG_LOG,    /* request to Ray: the log of the job, for a post-mortem */
 };
 
 /* The submitter Job, or the submitter container in the head pod. */

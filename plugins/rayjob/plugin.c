@@ -7,6 +7,7 @@
 #include "observe.h"
 #include "plugins/ray/controller.h"
 #include "plugins/ray/ownership.h"
+#include "post_mortem.h"
 #include "states.h"
 #include "status.h"
 
@@ -40,6 +41,7 @@ static void memo_end(const struct rv_pass *pass, bool plugin_ends) {
 
 static void memo_release(void *memo) {
     memo_forget_head(memo);
+    free(((struct job_memo *)memo)->post_mortem);
     leak_memo_free(&((struct job_memo *)memo)->leak);
     free(((struct job_memo *)memo)->selected);
 }
@@ -51,7 +53,8 @@ static int32_t configure(void *state, struct rv_val s, struct rv_error *err) {
     struct rj_settings fresh = {.delete_self = rv_path_bool(s, "deleteRayJobAfterJobFinishes", false),
                                 .grace_s = rv_path_int(s, "transitionGracePeriodSeconds", 300),
                                 .check_timeout_s = rv_path_int(s, "statusCheckTimeoutSeconds", 300),
-                                .submitter_image = rv_path_str(s, "submitterImage")};
+                                .submitter_image = rv_path_str(s, "submitterImage"),
+                                .post_mortem = rv_path_bool(s, "postMortem", false)};
     int r = rc_settings_read(&fresh.shared, s, err);
     if (r == 0) k->settings = fresh; /* all settings, or none */
     return r;
@@ -119,6 +122,7 @@ static void take_step(struct job_pass *p) {
     if (p->waiting.n != 0) ctx_explain(&p->ctx, "waiting: " RV_STR_FMT, RV_STR_ARG(p->waiting));
     status_write(p);
     metrics_update(p);
+    post_mortem(p);
 }
 
 /* An unknown submissionMode does not change how a job runs that has begun. Its cluster or its submitter shows the

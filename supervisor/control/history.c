@@ -43,6 +43,7 @@ static void write_found(const struct found *f, int64_t gone, struct jsonw *w) {
 }
 
 bool history_answer(struct client *c, const struct supervisor *s, struct rv_val q) {
+    if (s->trail == NULL) return false;
     const struct history *h = trail_history(s->trail);
     struct rv_str kind = rv_path_str(q, "kind"), ns = rv_path_str(q, "namespace"), name = rv_path_str(q, "name");
     struct found f = {0};

@@ -28,13 +28,9 @@ static void add_cause(struct rv_val e, struct rv_str word, struct rv_buf *out) {
     if (rv_str_is(word, "related")) add_related(e, out);
 }
 
-static void add_said(struct rv_str said, struct rv_buf *out) {
-    while (said.n > 0) {
-        const char *end = memchr(said.p, '\n', said.n);
-        size_t n = end != NULL ? (size_t)(end - said.p) : said.n, skip = n + (end != NULL);
-        rv_buf_addf(out, "                - %.*s\n", (int)n, said.p);
-        said = (struct rv_str){said.p + skip, said.n - skip};
-    }
+static void add_said(struct rv_val lines, struct rv_buf *out) {
+    for (struct rv_iter it = rv_iter(lines); rv_iter_next(&it);)
+        rv_buf_addf(out, "                - " RV_STR_FMT "\n", RV_STR_ARG(rv_val_str(it.val)));
 }
 
 static void add_pass(struct rv_val e, struct rv_buf *out) {
@@ -97,5 +93,5 @@ void history_line(struct rv_val e, bool with_object, struct rv_buf *out) {
     else
         add_action(e, out);
     rv_buf_addc(out, '\n');
-    if (rv_str_is(what, "pass")) add_said(rv_path_str(e, "said"), out);
+    if (rv_str_is(what, "pass")) add_said(rv_val_get(e, "said"), out);
 }

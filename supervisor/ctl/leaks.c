@@ -61,8 +61,8 @@ static int by_cost(const void *a, const void *b) {
     return (cx < cy) - (cx > cy);
 }
 
-static void write_json(const struct leaks *l, int64_t now) {
-    rv_autobuf struct rv_buf b = {0}, mp = {0}, pretty = {0};
+static void write_json(struct ctl_context *c, const struct leaks *l, int64_t now) {
+    rv_autobuf struct rv_buf b = {0}, mp = {0};
     struct jsonw w = {.out = &b};
     char at[32];
     jsonw_begin_array(&w, NULL);
@@ -80,8 +80,7 @@ static void write_json(const struct leaks *l, int64_t now) {
         jsonw_end_object(&w);
     }
     jsonw_end_array(&w);
-    if (rv_json_to_mp(rv_buf_str(&b), NULL, &mp, NULL) == 0) rv_json_write_pretty((struct rv_val){mp.p, mp.n}, &pretty);
-    fwrite(pretty.p, 1, pretty.n, stdout);
+    if (rv_json_to_mp(rv_buf_str(&b), NULL, &mp, NULL) == 0) (void)print_json(c, (struct rv_val){mp.p, mp.n});
 }
 
 static void print_table(struct ctl_context *c, const struct leaks *l, int64_t now) {
@@ -115,7 +114,7 @@ int ctl_leaks(struct ctl_context *c) {
     collect(&l, rv_val_get(v, "series"), c->ns);
     if (l.n > 1) qsort(l.list, l.n, sizeof *l.list, by_cost);
     if (ctl_is_json(c))
-        write_json(&l, clock_wall());
+        write_json(c, &l, clock_wall());
     else
         print_table(c, &l, clock_wall());
     free(l.list);

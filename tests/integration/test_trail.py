@@ -175,8 +175,9 @@ def test_leaks(env):
     wait_job(env.kube, ns, "job", "Complete")
     cluster = job_status(env.kube, ns, "job")["rayClusterName"]
     kept = wait_for("the job's cluster", lambda: leaks(op, ns).get((cluster, "job-ended")))
-    cpus = float(status_of(env.kube, ns, cluster)["desiredCPU"])
-    assert kept["cpus"] == cpus > 0 and kept["gpus"] == 0 and kept["cpuMinutes"] >= 0 and kept["since"].endswith("Z"), kept
+    said = status_of(env.kube, ns, cluster)["desiredCPU"]
+    cpus = float(said[:-1]) / 1000 if said.endswith("m") else float(said)
+    assert abs(kept["cpus"] - cpus) < 1e-9 and cpus > 0 and kept["gpus"] == 0 and kept["cpuMinutes"] >= 0 and kept["since"].endswith("Z"), kept
     assert len(leaks(op, ns)) == 1, leaks(op, ns)
     sandbox.fault({"verb": "create", "resource": "pods"}, {"status": 500}, count=1000)
     head = next(p["metadata"]["name"] for p in pods_of(env.kube, ns, "headless") if p["metadata"]["labels"]["ray.io/node-type"] == "head")

@@ -62,7 +62,7 @@ bool rv_test_random_chance(struct rv_test_random *d, uint32_t percent) {
 
 static void note(struct rv_fakehost *h, const char *fmt, ...) RV_PRINTF(2, 3);
 static void note(struct rv_fakehost *h, const char *fmt, ...) {
-    char line[400];
+    char line[2048];
     va_list ap;
     if (h->o.note == NULL) return;
     va_start(ap, fmt);

@@ -120,6 +120,10 @@ static struct outcome run(const char *args, const char *answer) {
                "{\"plugin\":\"other\",\"kind\":\"RayCluster\",\"found\":true,\"state\":\"quarantined\",\"nextMs\":-1," \
                "\"decidedAt\":\"\",\"lines\":[\"it died\"]}]}\n"
 
+#define LEAK(name, value)                                                                                              \
+    "{\"name\":\"rayvisor_leaked_" name                                                                                \
+    "\",\"labels\":{\"namespace\":\"team\",\"cluster\":\"c\",\"reason\":\"idle\"},"                                    \
+    "\"value\":" value "}"
 static void commands(void) {
     static const struct {
         const char *args, *answer, *asked, *out;
@@ -155,6 +159,35 @@ static void commands(void) {
          1},
         {"explain RayCronJobs.ray.io demo -n n", "{\"error\":\"no\"}\n",
          "{\"cmd\":\"explain\",\"kind\":\"raycronjob\",\"namespace\":\"n\",\"name\":\"demo\"}", "rayvisorctl: no\n", 1},
+        {"history rc/demo -n n",
+         "{\"kind\":\"RayCluster\",\"namespace\":\"n\",\"name\":\"demo\",\"deletedSecondsAgo\":7,\"entries\":[{"
+         "\"time\":\"2026-01-01T00:00:00.000001Z\",\"what\":\"result\",\"plugin\":\"p\",\"verb\":\"get\",\"resource\":"
+         "\"pods\",\"target\":\"x\",\"code\":\"OK\",\"httpStatus\":200,\"tookMs\":1.5,\"waitedMs\":0}]}\n",
+         "{\"cmd\":\"history\",\"kind\":\"raycluster\",\"namespace\":\"n\",\"name\":\"demo\"}",
+         "RayCluster n/demo, deleted 7 s ago\n"
+         "00:00:00.000  p             get pods x: OK (200) in 1.5 ms, waited 0.0 ms\n",
+         0},
+        {"history rj/x", "{\"error\":\"nothing is known\"}\n",
+         "{\"cmd\":\"history\",\"kind\":\"rayjob\",\"namespace\":\"default\",\"name\":\"x\"}",
+         "rayvisorctl: nothing is known\n", 1},
+        {"leaks", "{\"standsBy\":false,\"series\":[]}\n", "{\"cmd\":\"leaks\"}",
+         "no cluster is known to hold anything for nothing\n", 0},
+        {"leaks -n other", "{\"series\":[" LEAK("gpus", "4") "]}\n", "{\"cmd\":\"leaks\"}",
+         "no cluster is known to hold anything for nothing\n", 0},
+        {"leaks -n team", /* which has not begun */
+         "{\"series\":[" LEAK("gpus", "4") "," LEAK("cpus", "1.5") "," LEAK("since_timestamp_seconds", "9e9") "]}\n",
+         "{\"cmd\":\"leaks\"}",
+         "NAMESPACE        CLUSTER                          WHY        SINCE        GPUS   CPUS  GPU-MINUTES  "
+         "CPU-MINUTES\n"
+         "team             c                                idle       0 s             4    1.5          0.0          "
+         "0.0\n"
+         "all                                                                                           0.0          "
+         "0.0\n",
+         0},
+        {"leaks", "{\"standsBy\":true,\"series\":[]}\n", "{\"cmd\":\"leaks\"}",
+         "rayvisorctl: this instance stands by, and knows of no leaks: ask the one that leads\n", 1},
+        {"tap", "{\"tap\":{\"open\":false,\"refused\":\"no such folder\"}}\n", "{\"cmd\":\"status\"}",
+         "rayvisorctl: there is no tap: no such folder\n", 1},
         {"reload", "{\"ok\":true}\n", "{\"cmd\":\"reload\"}", "configuration reloaded\n", 0},
         {"reload", "{\"error\":\"f.yaml:1:2: no\"}\n", "{\"cmd\":\"reload\"}", "rayvisorctl: f.yaml:1:2: no\n", 1},
         {"release toy n/bad", "{\"ok\":true,\"wasQuarantined\":true}\n",
@@ -268,6 +301,12 @@ static void unseen(void) {
          "{\"found\":true,\"plugins\":[{\"plugin\":\"" EVIL "\",\"kind\":\"" EVIL "\",\"found\":true,\"state\":\"" EVIL
          "\",\"decidedAt\":\"" EVIL "\",\"lines\":[\"" EVIL "\"]},{\"error\":\"" EVIL "\"}]}"},
         {"explain a/b", "{\"found\":false,\"plugin\":\"" EVIL "\"}"},
+        {"history a/b",
+         "{\"kind\":\"" EVIL "\",\"name\":\"" EVIL "\",\"entries\":[{\"time\":\"" EVIL
+         "\",\"what\":\"pass\",\"plugin\":\"" EVIL "\",\"causes\":[\"related\"],\"related\":{\"kind\":\"" EVIL
+         "\",\"name\":\"" EVIL "\"},\"said\":[\"" EVIL "\"]}]}"},
+        {"leaks", "{\"series\":[{\"name\":\"rayvisor_leaked_gpus\",\"labels\":{\"namespace\":\"" EVIL
+                  "\",\"cluster\":\"" EVIL "\",\"reason\":\"" EVIL "\"},\"value\":1}]}"},
         {"reload", "{\"error\":\"" EVIL "\"}"},
         {"release a b/c", "{\"error\":\"" EVIL "\"}"},
     };

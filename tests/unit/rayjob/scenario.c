@@ -41,6 +41,12 @@ static void tell(const struct scenario *s, struct rv_fake_answer *out) {
 
 static void on_http(void *arg, const struct rv_http_request *r, struct rv_fake_answer *out) {
     struct scenario *s = arg;
+    if (rv_str_ends(r->url, "/logs")) {
+        s->log_asked++;
+        out->status = s->log != NULL ? 200 : 404;
+        out->json = s->log != NULL && rv_json_to_mp(rv_str(s->log), NULL, &out->body, NULL) == 0;
+        return;
+    }
     bool get = rv_str_is(r->method, "GET"), stop = rv_str_ends(r->url, "/stop");
     unsigned *count = get ? &s->asked : stop ? &s->stopped : &s->submitted;
     const struct scenario_fault *f = get ? &s->asking : stop ? &s->stopping : &s->submitting;
@@ -148,7 +154,9 @@ static void on_note(void *arg, const char *line) {
     s->complaints += strstr(line, "event FailedTo") != NULL;
     const char *event = strstr(line, "event ");
     size_t n = s->listens_for != NULL ? strlen(s->listens_for) : 0;
-    s->has_asked += event != NULL && n != 0 && strncmp(event + 6, s->listens_for, n) == 0 && event[6 + n] == ':';
+    bool is = event != NULL && n != 0 && strncmp(event + 6, s->listens_for, n) == 0 && event[6 + n] == ':';
+    s->has_asked += is;
+    if (is) snprintf(s->heard, sizeof s->heard, "%s", event + 6 + n + 2);
 }
 
 /* Of a gauge: set or removed, never both. */

@@ -31,7 +31,10 @@ struct scenario {
     unsigned complaints;                       /* events FailedTo... */
     const char *listens_for;                   /* the reason of an event; NULL: none */
     unsigned has_asked;                        /* such events */
-    char series[SCENARIO_SERIES][256];         /* metrics that are told */
+    char heard[1200];                          /* the last of them */
+    const char *log;                           /* the answer to a question for the job's log, in JSON; NULL: none */
+    unsigned log_asked;
+    char series[SCENARIO_SERIES][256]; /* metrics that are told */
     unsigned series_n;
     struct rv_test_random random;
     struct rv_fakeapi *api;

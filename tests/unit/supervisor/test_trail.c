@@ -102,13 +102,13 @@ static void test_written(void) {
                           .related_kind = "Pod",
                           .waited_us = 42,
                           .target = RV_STR("demo-head"),
-                          .text = RV_STR("makes the head")};
+                          .text = RV_STR("makes the head\nwaits")};
     write_one(&p,
               "{\"time\":\"2025-11-30T14:04:05.123456Z\",\"what\":\"pass\",\"plugin\":\"raycluster\","
               "\"kind\":\"RayCluster\",\"namespace\":\"team\",\"name\":\"demo\",\"causes\":[\"related\",\"results\"],"
               "\"related\":{\"kind\":\"Pod\",\"name\":\"demo-head\",\"deleted\":true,\"changes\":3},"
               "\"waitedMs\":0.042,\"quietBefore\":2,\"actions\":1,\"outcome\":\"after\",\"nextMs\":5000,"
-              "\"said\":\"makes the head\"}");
+              "\"said\":[\"makes the head\",\"waits\"]}");
 }
 
 static void test_bounds(void) {
