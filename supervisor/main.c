@@ -30,6 +30,7 @@
 #include "supervisor/http/web.h"
 #include "supervisor/proc/plugin.h"
 #include "supervisor/proc/probe.h"
+#include "supervisor/unattended.h"
 
 enum {
     STOP_MS = 20000,
@@ -200,6 +201,7 @@ static void apply_changes(struct program *g, struct config *fresh) {
     config_warnings(fresh, warn_of, NULL);
     keep_until_end(g, old);
     compare_with_served(g);
+    unattended_start(s);
 }
 
 static bool texts_differ(const struct schema_texts *a, const struct schema_texts *b) {
@@ -533,6 +535,7 @@ static int start_supervisor(struct program *g, struct rv_error *err) {
              s->config_path);
     config_warnings(s->config, warn_of, NULL);
     compare_with_served(g);
+    unattended_start(s);
     return 0;
 }
 
@@ -545,6 +548,7 @@ static void free_supervisor(struct program *g) {
     while (s->plugins != NULL) plugin_free(s->plugins);
     feeds_free(s->feeds);
     g->served = served_free(g->served);
+    unattended_free(s);
     kube_client_free(s->client);
     kube_config_free(s->kube_config);
     store_free(s->store);

@@ -22,6 +22,7 @@ struct feeds;
 struct web;
 struct control;
 struct leadership;
+struct unattended;
 
 struct supervisor {
     struct loop *loop;
@@ -40,6 +41,7 @@ struct supervisor {
     struct web *web;
     struct control *control;
     struct leadership *leadership; /* NULL without an election: this instance acts */
+    struct unattended *unattended; /* kinds that no plugin works on */
     struct plugin *plugins;        /* a linked list */
     char *host_binary;
     uint64_t epoch;

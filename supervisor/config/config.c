@@ -346,6 +346,7 @@ struct config *config_parse(struct rv_str text, const char *path, const struct c
     if (code == 0) code = schema_read(&r, t.other, "otherOperator", other_keys, c);
     if (code == 0) code = check_values(&r, c, &t);
     if (code == 0) code = read_plugins(&r, c, env, t.plugins);
+    if (code == 0) config_find_unattended(c, env);
     return code == 0 ? c : config_free(c);
 }
 
@@ -375,6 +376,9 @@ struct config *config_free(struct config *c) {
         free(c->plugins[i].library);
         rv_buf_free(&c->plugins[i].settings);
     }
+    for (size_t i = 0; i < c->absent_n; i++) manifest_free(c->absent[i]);
+    free(c->absent);
+    free(c->unattended);
     free(c->plugins);
     free(c->allowed);
     yaml_doc_free(&c->doc);
