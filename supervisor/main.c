@@ -32,6 +32,7 @@
 #include "supervisor/proc/probe.h"
 #include "supervisor/trail/trail.h"
 #include "supervisor/twin/twin.h"
+#include "supervisor/unattended.h"
 #include "twin_rounds.h"
 
 enum {
@@ -204,6 +205,7 @@ static void apply_changes(struct program *g, struct config *fresh) {
     config_warnings(fresh, warn_of, NULL);
     keep_until_end(g, old);
     compare_with_served(g);
+    unattended_start(s);
 }
 
 static bool texts_differ(const struct schema_texts *a, const struct schema_texts *b) {
@@ -547,6 +549,7 @@ static int start_supervisor(struct program *g, struct rv_error *err) {
              s->config_path);
     config_warnings(s->config, warn_of, NULL);
     compare_with_served(g);
+    unattended_start(s);
     return 0;
 }
 
@@ -561,6 +564,7 @@ static void free_supervisor(struct program *g) {
     s->trail = trail_free(s->trail);
     feeds_free(s->feeds);
     g->served = served_free(g->served);
+    unattended_free(s);
     kube_client_free(s->client);
     kube_config_free(s->kube_config);
     store_free(s->store);

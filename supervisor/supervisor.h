@@ -24,6 +24,7 @@ struct web;
 struct control;
 struct leadership;
 struct twin;
+struct unattended;
 
 struct supervisor {
     struct loop *loop;
@@ -44,6 +45,7 @@ struct supervisor {
     struct control *control;
     struct leadership *leadership; /* NULL without an election: this instance acts */
     struct twin *twin;             /* NULL unless the mode is twin */
+    struct unattended *unattended; /* kinds that no plugin works on */
     struct plugin *plugins;        /* a linked list */
     char *host_binary;
     uint64_t epoch;

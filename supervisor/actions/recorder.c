@@ -67,10 +67,10 @@ static bool spend(struct recorder *r, const struct rv_event *e, int64_t now) {
 
 static struct rv_str namespace_of(const struct rv_event *e) { return e->ns.n != 0 ? e->ns : RV_STR("default"); }
 
-static void encode(struct recorder *r, struct rv_arena *a, struct rv_node *n) {
+static void encode(struct rv_buf *out, struct rv_arena *a, struct rv_node *n) {
     struct rv_val v = rv_node_freeze(a, n);
-    rv_buf_clear(&r->body);
-    rv_json_write(v, &r->body);
+    rv_buf_clear(out);
+    rv_json_write(v, out);
 }
 
 /* A plugin's text, for whoever reads events on a terminal. */
@@ -86,7 +86,7 @@ static struct rv_str word(struct rv_arena *a, struct rv_str text, const char *ot
     return utf8_clip(shown(a, utf8_clip(text, WORD_MAX), VISIBLE_LINE), WORD_MAX);
 }
 
-static void build_event(struct recorder *r, const struct rv_event *e, const char *name, const char *now) {
+static void build_event(struct rv_buf *out, const struct rv_event *e, const char *name, const char *now) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_node *n = rv_node_map(a), *meta = rv_node_ensure_map(a, n, "metadata"), *about = rv_node_map(a);
     rv_node_set_cstr(a, n, "apiVersion", "events.k8s.io/v1");
@@ -106,7 +106,7 @@ static void build_event(struct recorder *r, const struct rv_event *e, const char
     rv_node_set_str(a, about, "name", e->name);
     if (e->uid.n != 0) rv_node_set_str(a, about, "uid", word(a, e->uid, ""));
     rv_node_set(a, n, "regarding", about);
-    encode(r, a, n);
+    encode(out, a, n);
 }
 
 static void build_series(struct recorder *r, uint32_t count, const char *now) {
@@ -114,7 +114,7 @@ static void build_series(struct recorder *r, uint32_t count, const char *now) {
     struct rv_node *n = rv_node_map(a), *series = rv_node_ensure_map(a, n, "series");
     rv_node_set_int(a, series, "count", count);
     rv_node_set_cstr(a, series, "lastObservedTime", now);
-    encode(r, a, n);
+    encode(&r->body, a, n);
 }
 
 bool recorder_event(struct recorder *r, const struct rv_event *e, int64_t wall_ns, struct recorder_request *ret) {
@@ -143,10 +143,16 @@ bool recorder_event(struct recorder *r, const struct rv_event *e, int64_t wall_n
     free(s->ns);
     free(s->name);
     *s = (struct seen){hash, wall_ns, wall_ns, 1, rv_strdup(namespace_of(e)), rv_strdup(rv_str(name))};
-    build_event(r, e, name, now);
+    build_event(&r->body, e, name, now);
     r->path = kube_path(RV_STR("events.k8s.io/v1"), rv_str(s->ns), RV_STR("events"), RV_STR(""), RV_STR(""), NULL);
     *ret = (struct recorder_request){"POST", r->path, "application/json", rv_buf_bytes(&r->body)};
     return true;
+}
+
+void recorder_write(const struct rv_event *e, const char *name, int64_t wall_ns, struct rv_buf *out) {
+    char now[40];
+    rv_time_format_micro(wall_ns, now);
+    build_event(out, e, name, now);
 }
 
 void recorder_lost(struct recorder *r, const struct rv_event *e) {

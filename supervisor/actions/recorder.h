@@ -17,6 +17,9 @@ struct recorder *recorder_free(struct recorder *r);
  * before. */
 bool recorder_event(struct recorder *r, const struct rv_event *e, int64_t wall_ns, struct recorder_request *ret);
 
+/* Appends the JSON of an event object of this name, for who sends it himself. */
+void recorder_write(const struct rv_event *e, const char *name, int64_t wall_ns, struct rv_buf *out);
+
 /* The last request for this event failed. The object of the series may have expired, so the next event begins a new
  * one. */
 void recorder_lost(struct recorder *r, const struct rv_event *e);

@@ -377,6 +377,7 @@ struct config *config_parse(struct rv_str text, const char *path, const struct c
     if (code == 0) code = check_values(&r, c, &t);
     if (code == 0) code = read_plugins(&r, c, env, t.plugins);
     if (code == 0) code = grants_check_metrics(&r, c);
+    if (code == 0) config_find_unattended(c, env);
     return code == 0 ? c : config_free(c);
 }
 
@@ -406,6 +407,9 @@ struct config *config_free(struct config *c) {
         free(c->plugins[i].library);
         rv_buf_free(&c->plugins[i].settings);
     }
+    for (size_t i = 0; i < c->absent_n; i++) manifest_free(c->absent[i]);
+    free(c->absent);
+    free(c->unattended);
     free(c->plugins);
     free(c->allowed);
     yaml_doc_free(&c->doc);

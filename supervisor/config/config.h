@@ -42,6 +42,12 @@ struct config_other { /* otherOperator */
 };
 
 enum config_mode { MODE_OPERATE, MODE_TWIN };
+/* A kind of one of our own controllers that no enabled plugin works on. */
+struct config_kind {
+    const struct manifest_kind *kind;
+    struct rv_str plugin; /* that would */
+};
+
 struct config {
     struct yaml_doc doc;
     int mode;             /* enum config_mode */
@@ -62,6 +68,10 @@ struct config {
     int host_sandbox, log_format, log_level; /* indexes of choices */
     struct config_plugin *plugins;
     size_t plugin_n;
+    struct config_kind *unattended;
+    size_t unattended_n;
+    struct manifest **absent; /* of our own plugins that have no entry */
+    size_t absent_n;
 };
 
 struct config_env {
@@ -71,6 +81,8 @@ struct config_env {
 struct config *config_load(const char *path, const struct config_env *env, struct rv_error *err);
 struct config *config_parse(struct rv_str text, const char *path, const struct config_env *env, struct rv_error *err);
 struct config *config_free(struct config *c);
+/* Fills c->unattended (unattended.c). */
+void config_find_unattended(struct config *c, const struct config_env *env);
 /* One more range of requests.allowAddresses. RV_E_CONFIG: it is none. */
 int config_allow_address(struct config *c, struct rv_str text, struct rv_error *err);
 /* The namespaces in which the plugin reads this kind; empty means all. */

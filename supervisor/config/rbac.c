@@ -180,6 +180,12 @@ static void collect(struct roles *r) {
                               .resource = RV_STR("leases"),
                               .verbs = GET | CREATE | PATCH});
     add_other_operator(r);
+    for (size_t i = 0; i < c->unattended_n; i++) {
+        const struct manifest_kind *k = c->unattended[i].kind;
+        add_rule(
+            r, NULL,
+            &(struct rule){.group = group_of(k->api_version), .resource = k->resource, .verbs = GET | LIST | WATCH});
+    }
     for (size_t i = 0; i < c->plugin_n; i++)
         if (c->plugins[i].enabled) add_plugin(r, &c->plugins[i]);
 }

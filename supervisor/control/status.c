@@ -9,6 +9,7 @@
 #include "supervisor/http/web.h"
 #include "supervisor/leadership.h"
 #include "supervisor/trail/trail.h"
+#include "supervisor/unattended.h"
 
 static void write_feed(void *arg, const struct feed_info *i) {
     struct jsonw *w = arg;
@@ -28,6 +29,18 @@ static void write_kubernetes(const struct supervisor *s, struct jsonw *w) {
     jsonw_begin_array(w, "watches");
     feeds_each(s->feeds, write_feed, w);
     jsonw_end_array(w);
+    jsonw_end_object(w);
+}
+
+static void write_unattended(void *arg, const struct unattended_info *i) {
+    struct jsonw *w = arg;
+    jsonw_begin_object(w, NULL);
+    jsonw_str(w, "kind", i->kind);
+    jsonw_str(w, "resource", i->resource);
+    jsonw_str(w, "plugin", i->plugin);
+    jsonw_text(w, "namespace", i->ns);
+    jsonw_text(w, "state", i->state);
+    jsonw_uint(w, "objects", i->objects);
     jsonw_end_object(w);
 }
 
@@ -101,6 +114,9 @@ void document_status(const struct supervisor *s, struct jsonw *w) {
     if (web_probe_port(s->web) != 0) jsonw_uint(w, "probePort", web_probe_port(s->web));
     leadership_write(s, "leadership", w);
     write_kubernetes(s, w);
+    jsonw_begin_array(w, "unattended");
+    unattended_each(s, write_unattended, w);
+    jsonw_end_array(w);
     write_store(s, w);
     write_actions(s, w);
     write_trail(s, w);

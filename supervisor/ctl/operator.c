@@ -102,6 +102,17 @@ int ctl_status(struct ctl_context *c) {
            (long long)rv_path_int(v, "store.bytes", 0) / 1024, (long long)rv_path_int(v, "actions.queued", 0),
            (long long)rv_path_int(v, "actions.inFlight", 0), (long long)rv_path_int(v, "actions.done", 0),
            (long long)rv_path_int(v, "actions.failed", 0), (long long)rv_path_int(v, "actions.denied", 0));
+    for (struct rv_iter it = rv_iter(rv_val_get(v, "unattended")); rv_iter_next(&it);) {
+        struct rv_str ns = rv_path_str(it.val, "namespace"), state = rv_path_str(it.val, "state");
+        bool known = rv_str_is(state, "watching");
+        printf("nobody works on " RV_STR_FMT "s%s" RV_STR_FMT ": plugin " RV_STR_FMT " is not enabled; ",
+               RV_STR_ARG(rv_path_str(it.val, "kind")), ns.n != 0 ? " in namespace " : "", RV_STR_ARG(ns),
+               RV_STR_ARG(rv_path_str(it.val, "plugin")));
+        if (known)
+            printf("objects that wait for it: %lld\n", (long long)rv_path_int(it.val, "objects", 0));
+        else
+            printf("its objects are not counted (" RV_STR_FMT ")\n", RV_STR_ARG(state));
+    }
     plugin_table(rv_val_get(v, "plugins"));
     printf("\n%-16s %-14s %-44s %-10s %8s  %s\n", "WATCH", "NAMESPACE", "SELECTOR", "STATE", "OBJECTS", "REASON");
     for (struct rv_iter it = rv_iter(rv_val_path(v, "kubernetes.watches")); rv_iter_next(&it);) {

@@ -11,6 +11,7 @@
 #include "supervisor/proc/plugin.h"
 #include "supervisor/trail/trail.h"
 #include "supervisor/twin/twin.h"
+#include "supervisor/unattended.h"
 #include "web.h"
 
 static void print_head(struct rv_buf *b, const char *name, const char *type, const char *help) {
@@ -189,6 +190,11 @@ static void print_trail(const struct supervisor *s, struct rv_buf *b) {
     print_single(b, "rayvisor_tap_messages_total", "counter", "numbers that the tap has used", told);
 }
 
+static void print_unattended(void *arg, const struct unattended_info *i) {
+    const struct label labels[] = {{"resource", i->resource}, {"namespace", rv_str(i->ns)}};
+    print_sample(arg, "rayvisor_unattended_objects", labels, RV_ARRAY_LEN(labels), i->objects);
+}
+
 struct sources {
     struct metrics_source *list;
     size_t n;
@@ -279,6 +285,10 @@ static void print_own(struct supervisor *s, struct rv_buf *b) {
     print_single(b, "rayvisor_writes_undone_total", "counter",
                  "writes held back because another manager undoes them again and again", x.undone);
     print_single(b, "rayvisor_actions_retries_total", "counter", "actions sent again", x.retries);
+    print_head(b, "rayvisor_unattended_objects", "gauge", "objects of a kind that no enabled plugin works on");
+    unattended_each(s, print_unattended, b);
+    print_single(b, "rayvisor_unattended_events_total", "counter", "events that said so on an object",
+                 unattended_events(s));
     print_single(b, "rayvisor_store_objects", "gauge", "objects in the cache", st.objects);
     print_single(b, "rayvisor_store_bytes", "gauge", "bytes of their packed values", st.blob_bytes);
     print_single(b, "rayvisor_store_changes_total", "counter", "changes announced", st.changes);

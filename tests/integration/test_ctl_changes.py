@@ -91,7 +91,7 @@ def test_job_submit_makes_a_rayjob(env):
     assert json.loads(spec["runtimeEnvYAML"]) == {"pip": ["requests"], "working_dir": "s3://b/a.zip"} and spec["entrypointNumCpus"] == 0.5, spec
     refused(env, (*args, "--cluster", "mine", "--", "true"), 1, "already exists")
     for more, texts in ((("--working-dir", ".", "--", "x"), ("a folder of this machine",)), (("python", "a.py"), ("stands behind --",)), ((), ("behind --",)), (("--head-cpu", "many", "--", "x"), ("--head-cpu", "500m")),
-                        (("--cluster", "c", "--image", "i", "--", "x"), ("leave out what would shape",)), (("--submission-mode", "HTTP", "--", "x"), ('did you mean "HTTPMode"?',)),
+                        (("--cluster", "c", "--image", "i", "--", "x"), ("leave out what would shape",)), (("--submission-mode", "HTTPMod", "--", "x"), ('did you mean "HTTPMode"?',)),
                         (("--worker-replicas", "x", "--", "x"), ("--worker-replicas",)), (("--timeout", "soon", "--", "x"), ("5m",)), (("--entrypoint-num-cpus", "-1", "--", "x"), ("entrypoint-num-cpus",))):
         refused(env, (*args, *more), 64, *texts)
     refused(env, ("job", "submit", "-n", ns, "--name", "Wrong_Name", "--", "x"), 1, "the operator would refuse it")

@@ -63,7 +63,7 @@ def rules(text):
     return out
 
 
-CHARTS = [[], ["batchScheduler.enabled=true", "batchScheduler.name=volcano"], ["useKubernetesProxy=true"],
+CHARTS = [[], ["featureGates[0].name=RayCronJob,featureGates[0].enabled=true"], ["batchScheduler.enabled=true", "batchScheduler.name=volcano"], ["useKubernetesProxy=true"],
           ["featureGates[0].name=RayClusterMTLS,featureGates[0].enabled=true", "featureGates[1].name=RayClusterNetworkPolicy,featureGates[1].enabled=true"],
           ["featureGates[0].name=KubernetesWAS,featureGates[0].enabled=true", "settings.raycluster.openshiftRoutes=true"],
           ["featureGates[0].name=AllAlpha,featureGates[0].enabled=true", "featureGates[1].name=RayClusterMTLS,featureGates[1].enabled=false"],

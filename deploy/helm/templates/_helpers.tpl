@@ -131,6 +131,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{ include "rayvisor.rule" (dict "apiVersion" "v1" "resource" "secrets" "verbs" (list "get")) }}
 {{- end }}
 {{- end }}
+{{- /* Objects that nobody works on are told so. */}}
+{{- range $kind := include "rayvisor.idle" . | fromYamlArray }}
+{{ include "rayvisor.rule" (dict "apiVersion" "ray.io/v1" "resource" (printf "%ss" $kind) "verbs" (list "get" "list" "watch")) }}
+{{- end }}
+{{- end }}
+
+{{/* The kinds whose controller is switched off. */}}
+{{- define "rayvisor.idle" -}}
+{{- $plugins := include "rayvisor.plugins" . | fromYaml }}
+{{- $idle := list }}
+{{- range list "raycluster" "rayjob" "rayservice" "raycronjob" }}{{ if not (hasKey $plugins .) }}{{ $idle = append $idle . }}{{ end }}{{ end }}
+{{- toYaml $idle }}
 {{- end }}
 
 {{/* Leases by which another operator is seen. */}}

@@ -106,7 +106,7 @@ static void entrypoints(void) {
 
 #define JOB(spec, phase, status)                                                                                       \
     "{'metadata':{'name':'j'},'spec':{" spec "},'status':{'jobDeploymentStatus':'" phase "','jobStatus':'" status "'}" \
-                                                                                                                  "}"
+    "}"
 #define SHUTS "'shutdownAfterJobFinishes':true"
 
 static void stops(void) {

@@ -45,6 +45,17 @@ static void write_manifest_with(const char *dir, const char *name, const char *m
 }
 
 static void write_manifest(const char *dir, const char *name) { write_manifest_with(dir, name, ""); }
+static void make_dir(char *dir, size_t size, const char *name) {
+    snprintf(dir, size, "/tmp/rayvisor-config-XXXXXX");
+    if (mkdtemp(dir) == NULL) exit(2);
+    write_manifest(dir, name);
+}
+
+static void remove_manifest(const char *dir, const char *name) {
+    rv_autobuf struct rv_buf path = {0};
+    rv_buf_addf(&path, "%s/%s.yaml", dir, name);
+    unlink(rv_buf_cstr(&path));
+}
 
 static struct config *parse(const char *text, struct rv_error *err) {
     const struct config_env env = {ours, "/nonexistent", "raycluster toy"};
@@ -509,6 +520,46 @@ static void schema(void) {
     CU_ASSERT_TRUE(config_print_schema(&unknown, &none, &err) != 0 && strstr(err.text, "gone.yaml") != NULL);
 }
 
+/* A kind has a controller if an enabled plugin writes its status; one that only reads it is none. */
+static void unattended(void) {
+    static const char text[] =
+        "name: keeper\nversion: 1.0.0\nabi: 1\ndescription: d\n"
+        "primary: {apiVersion: v1, resource: configmaps, kind: ConfigMap}\n"
+        "writes:\n  - {apiVersion: v1, resource: configmaps, subresource: status, verbs: [patch]}\n";
+    static const struct {
+        const char *config;
+        size_t n;
+    } rows[] = {{"", 1},
+                {"plugins: [{name: toy}]", 1},
+                {"plugins: [{name: keeper, enabled: false}, {name: toy}]", 1},
+                {"plugins: [{name: keeper}]", 0},
+                {"plugins: [{name: keeper, grants: []}]", 1}};
+    char folder[64];
+    rv_autobuf struct rv_buf path = {0};
+    make_dir(folder, sizeof folder, "toy");
+    rv_buf_addf(&path, "%s/keeper.yaml", folder);
+    FILE *f = fopen(rv_buf_cstr(&path), "we");
+    if (f == NULL || fputs(text, f) < 0 || fclose(f) != 0) exit(2);
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        const struct config_env env = {"/nonexistent", folder, "toy keeper gone"};
+        struct rv_error err = {0};
+        rv_autobuf struct rv_buf rbac_text = {0};
+        struct config *c = config_parse(rv_str(rows[i].config), "f.yaml", &env, &err);
+        NEED(c != NULL);
+        CHECK_ROW(c->unattended_n == rows[i].n, rows[i].config);
+        if (rows[i].n == 1) CHECK_ROW(rv_str_is(c->unattended[0].plugin, "keeper"), rows[i].config);
+        config_print_rbac(c, RV_STR("home"), &rbac_text);
+        if (i == 0)
+            CHECK_ROW(strstr(rv_buf_cstr(&rbac_text), "resources: [\"configmaps\"]\n    verbs: [get, list, watch]") !=
+                          NULL,
+                      "rbac");
+        config_free(c);
+    }
+    remove_manifest(folder, "keeper");
+    remove_manifest(folder, "toy");
+    rmdir(folder);
+}
+
 /* What a kind is called where the manifest does not say. */
 static void kind_names(void) {
     static const struct {
@@ -649,23 +700,12 @@ static const struct suite_test tests[] = {{"mistakes", mistakes},
                                           {"edited manifests", edited_manifests},
                                           {"expectations", expectations},
                                           {"rbac", rbac},
+                                          {"unattended", unattended},
                                           {"schema", schema},
                                           {"manifests", manifests},
                                           {"names of kinds", kind_names},
                                           {"names of metrics", names_of_metrics},
                                           {"damaged", damaged}};
-
-static void make_dir(char *dir, size_t size, const char *name) {
-    snprintf(dir, size, "/tmp/rayvisor-config-XXXXXX");
-    if (mkdtemp(dir) == NULL) exit(2);
-    write_manifest(dir, name);
-}
-
-static void remove_manifest(const char *dir, const char *name) {
-    rv_autobuf struct rv_buf path = {0};
-    rv_buf_addf(&path, "%s/%s.yaml", dir, name);
-    unlink(rv_buf_cstr(&path));
-}
 
 int main(void) {
     make_dir(ours, sizeof ours, "toy");
