@@ -1,40 +1,40 @@
 /* test_post_mortem.c - the Event about a job that failed: how its containers ended, and the end of its log. */
-#include "scene.h"
+#include "scenario.h"
 #include "tests/unit/sdk/suite.h"
 
 #define ON "{\"postMortem\":true}"
 
-static bool heard(const struct scene *s, const char *words) {
+static bool heard(const struct scenario *s, const char *words) {
     bool is = strstr(s->heard, words) != NULL;
     if (!is) printf("\n    \"%s\" lacks \"%s\"", s->heard, words);
     return is;
 }
 
 /* The job runs, and fails. */
-static void fail(struct scene *s) {
+static void fail(struct scenario *s) {
     s->listens_for = "PostMortem";
-    scene_begin_running(s);
+    scenario_begin_running(s);
     s->ray = "FAILED";
-    scene_wait(s, 10);
-    CU_ASSERT_TRUE(scene_is(s, "Failed", "AppFailed"));
+    scenario_wait(s, 10);
+    CU_ASSERT_TRUE(scenario_is(s, "Failed", "AppFailed"));
 }
 
 static void test_off_by_default(void) {
-    struct scene s = {.mode = "HTTPMode", .log = "{\"logs\":\"x\"}"};
+    struct scenario s = {.mode = "HTTPMode", .log = "{\"logs\":\"x\"}"};
     fail(&s);
     CU_ASSERT_EQUAL(s.has_asked + s.log_asked, 0);
-    scene_end(&s);
+    scenario_end(&s);
 }
 
 static void test_last_lines(void) {
-    struct scene s = {.mode = "HTTPMode", .settings = ON, .log = "{\"logs\":\"one\\nValueError: no\\n\\n\"}"};
+    struct scenario s = {.mode = "HTTPMode", .settings = ON, .log = "{\"logs\":\"one\\nValueError: no\\n\\n\"}"};
     fail(&s);
-    scene_wait(&s, 60);
+    scenario_wait(&s, 60);
     CU_ASSERT_TRUE(s.has_asked == 1 && s.log_asked == 1);
     CU_ASSERT_TRUE(heard(&s, "AppFailed: "));
     CU_ASSERT_TRUE(heard(&s, "the last lines of its log:"));
     CU_ASSERT_TRUE(heard(&s, "ValueError: no"));
-    scene_end(&s);
+    scenario_end(&s);
 }
 
 /* Whole lines of the end, or the end of one endless line, in less than the API server takes. */
@@ -46,59 +46,59 @@ static void test_long_logs(void) {
     for (int i = 0; i < 2000; i++) rv_buf_adds(&line, "\xc3\xa4");
     rv_buf_adds(&lines, "\"}");
     rv_buf_adds(&line, "end\"}");
-    struct scene s = {.mode = "HTTPMode", .settings = ON, .log = rv_buf_cstr(&lines)};
+    struct scenario s = {.mode = "HTTPMode", .settings = ON, .log = rv_buf_cstr(&lines)};
     fail(&s);
     CU_ASSERT_TRUE(heard(&s, "line-499") && strstr(s.heard, "line-300") == NULL && strlen(s.heard) <= 1024);
-    scene_end(&s);
-    struct scene t = {.mode = "HTTPMode", .settings = ON, .log = rv_buf_cstr(&line)};
+    scenario_end(&s);
+    struct scenario t = {.mode = "HTTPMode", .settings = ON, .log = rv_buf_cstr(&line)};
     fail(&t);
     CU_ASSERT_TRUE(heard(&t, "\xc3\xa4"
                              "end") &&
                    strlen(t.heard) <= 1024);
-    scene_end(&t);
+    scenario_end(&t);
 }
 
 static void test_without_a_log(void) {
     static const char *const logs[] = {NULL, "{\"logs\":7}", "[]"};
     for (size_t i = 0; i < RV_ARRAY_LEN(logs); i++) {
-        struct scene s = {.mode = "HTTPMode", .settings = ON, .log = logs[i]};
+        struct scenario s = {.mode = "HTTPMode", .settings = ON, .log = logs[i]};
         fail(&s);
         CU_ASSERT_TRUE(s.has_asked == 1 && s.log_asked == 1 && strstr(s.heard, "log") == NULL);
-        scene_end(&s);
+        scenario_end(&s);
     }
 }
 
 static void test_how_containers_ended(void) {
-    struct scene s = {.mode = "HTTPMode", .settings = ON};
+    struct scenario s = {.mode = "HTTPMode", .settings = ON};
     s.listens_for = "PostMortem";
-    scene_begin_running(&s);
-    scene_patch(&s, "pods", "head-1", true,
-                "{'status':{'containerStatuses':[{'name':'ray-head','restartCount':2,'lastState':{'terminated':{"
-                "'reason':'OOMKilled','exitCode':137,'message':'too much'}}},{'name':'other'}]}}");
+    scenario_begin_running(&s);
+    scenario_patch(&s, "pods", "head-1", true,
+                   "{'status':{'containerStatuses':[{'name':'ray-head','restartCount':2,'lastState':{'terminated':{"
+                   "'reason':'OOMKilled','exitCode':137,'message':'too much'}}},{'name':'other'}]}}");
     s.ray = "FAILED";
-    scene_wait(&s, 10);
+    scenario_wait(&s, 10);
     CU_ASSERT_TRUE(heard(&s, "container ray-head of "));
     CU_ASSERT_TRUE(heard(&s, "ended with OOMKilled, exit code 137 (restarted 2 times): too much"));
-    scene_end(&s);
+    scenario_end(&s);
 }
 
 static void test_each_attempt(void) {
-    struct scene s = {.mode = "HTTPMode", .settings = ON, .spec = ",'backoffLimit':1", .log = "{\"logs\":\"x\"}"};
+    struct scenario s = {.mode = "HTTPMode", .settings = ON, .spec = ",'backoffLimit':1", .log = "{\"logs\":\"x\"}"};
     s.listens_for = "PostMortem";
-    scene_begin_running(&s);
+    scenario_begin_running(&s);
     s.ray = "FAILED";
-    scene_wait(&s, 5);
+    scenario_wait(&s, 5);
     CU_ASSERT_EQUAL(s.has_asked, 1);
     s.ray = NULL;
-    scene_wait(&s, 5);
-    scene_head(&s, "head-2");
-    scene_patch(&s, "rayclusters", scene_cluster(&s)->name, true, "{'status':{'state':'ready'}}");
-    scene_wait(&s, 10);
+    scenario_wait(&s, 5);
+    scenario_head(&s, "head-2");
+    scenario_patch(&s, "rayclusters", scenario_cluster(&s)->name, true, "{'status':{'state':'ready'}}");
+    scenario_wait(&s, 10);
     s.ray = "FAILED";
-    scene_wait(&s, 20);
-    CU_ASSERT_TRUE(scene_is(&s, "Failed", "AppFailed"));
+    scenario_wait(&s, 20);
+    CU_ASSERT_TRUE(scenario_is(&s, "Failed", "AppFailed"));
     CU_ASSERT_TRUE(s.has_asked == 2 && s.log_asked == 2);
-    scene_end(&s);
+    scenario_end(&s);
 }
 
 static const struct suite_test tests[] = {

@@ -335,20 +335,20 @@ static void heads_away(void) {
                 {"quiet, asked often", "{\"quietPollSeconds\":5}", false, 18, 24},
                 {"an upgrade waits", "{}", true, 18, 24}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {.workers = 1, .deploy_s = 2, .settings = rows[i].settings};
-        scene_start(&s);
-        scene_for(&s, 60);
+        struct scenario s = {.workers = 1, .deploy_s = 2, .settings = rows[i].settings};
+        scenario_start(&s);
+        scenario_for(&s, 60);
         if (rows[i].upgrades) {
-            scene_env(&s, "2");
-            CHECK_ROW(scene_until(&s, scene_upgrading), rows[i].row);
+            scenario_env(&s, "2");
+            CHECK_ROW(scenario_until(&s, scenario_upgrading), rows[i].row);
         }
-        world_tale(&s.w, rows[i].upgrades ? scene_pending(&s) : scene_active(&s))->hangs = true;
-        scene_for(&s, 120);
+        fixture_tale(&s.w, rows[i].upgrades ? scenario_pending(&s) : scenario_active(&s))->hangs = true;
+        scenario_for(&s, 120);
         s.w.in_vain = 0;
-        scene_for(&s, 300);
+        scenario_for(&s, 300);
         if (s.w.in_vain < rows[i].least || s.w.in_vain > rows[i].most) printf("\n    %u times", s.w.in_vain);
         CHECK_ROW(s.w.in_vain >= rows[i].least && s.w.in_vain <= rows[i].most, rows[i].row);
-        scene_end(&s);
+        scenario_end(&s);
     }
 }
 
