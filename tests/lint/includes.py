@@ -66,8 +66,10 @@ ALLOWED = {
     "supervisor/health.h": SHARED,
     "supervisor/twin_rounds.c": PROC + ["supervisor/twin_rounds.h", "supervisor/health.h", "supervisor/proc"],
     "supervisor/twin_rounds.h": SHARED,
-    "supervisor/http": PROC + ["supervisor/clients.h", "supervisor/health.h", "supervisor/proc"],
-    "supervisor/control": PROC + ["supervisor/clients.h", "supervisor/health.h", "supervisor/proc", "supervisor/http"],
+    "supervisor/unattended.c": ACTIONS + ["supervisor/unattended.h", "supervisor/actions"],
+    "supervisor/unattended.h": SHARED,
+    "supervisor/http": PROC + ["supervisor/clients.h", "supervisor/health.h", "supervisor/unattended.h", "supervisor/proc"],
+    "supervisor/control": PROC + ["supervisor/clients.h", "supervisor/health.h", "supervisor/unattended.h", "supervisor/proc", "supervisor/http"],
     "deploy/sandbox": BASE,
     "deploy/sandbox/storage.c": STORAGE,  # it is given its rules at birth
     "deploy/sandbox/refuse.c": STORAGE,
