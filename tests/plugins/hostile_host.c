@@ -208,16 +208,23 @@ static void line(struct hostile *h) {
     add(h, &(struct msg){.type = MSG_LOG, .log = {.level = 1, .message = numbered(h, LINE)}});
 }
 
+/* It shows that it lives between two pages: on a busy machine it is silent for too long otherwise. */
 static void pages(struct hostile *h) {
-    (void)h;
     const size_t size = (size_t)1 << 39, table = (size_t)2 << 20; /* the part that one page of a page table covers */
     volatile uint8_t *p = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) exit(71);
     (void)madvise((void *)(uintptr_t)p, size, MADV_NOHUGEPAGE);
     unsigned sum = 0;
-    for (size_t i = 0; i < size; i += table) sum += p[i];
+    for (size_t i = 0; i < size; i += table) {
+        sum += p[i];
+        pretend(h);
+        flush(h);
+    }
     printf("%u\n", sum);
-    for (;;) pause();
+    for (;; usleep(10000)) {
+        pretend(h);
+        flush(h);
+    }
 }
 
 static const struct mode {
@@ -286,12 +293,36 @@ static const char *option(char **argv, const char *wanted) {
     return "";
 }
 
-static void flood(struct hostile *h, const struct mode *m) {
+_Noreturn static void flood(struct hostile *h, const struct mode *m) {
     for (;;) {
         m->say(h);
         if (m->alive) pretend(h);
         if (h->batch.n >= m->batch) flush(h);
     }
+}
+
+static const struct mode *find_mode(const char *name) {
+    for (size_t i = 0; i < RV_ARRAY_LEN(modes); i++)
+        if (strcmp(modes[i].name, name) == 0) return &modes[i];
+    exit(65);
+}
+
+/* Says HELLO, the first message. A giant batch is made before it: from then on signs of life are expected, and none can
+ * be sent while it is made. */
+static void begin(struct hostile *h, const struct mode *m, struct msg *hello) {
+    struct rv_buf first = {0};
+    h->seq = 1;
+    while (m->batch >= GIANT && h->batch.n < m->batch) m->say(h);
+    uint64_t seq = h->seq;
+    first = h->batch;
+    h->batch = (struct rv_buf){0};
+    h->seq = 0;
+    add(h, hello);
+    flush(h);
+    rv_buf_free(&h->batch);
+    h->seq = seq;
+    h->batch = first;
+    flush(h);
 }
 
 static void prepare(struct hostile *h) {
@@ -317,10 +348,8 @@ int main(int argc, char **argv) {
     struct msg hello = {
         .type = MSG_HELLO,
         .hello = {{token, 32}, MSG_VERSION, RV_ABI_MAJOR, 0, RV_STR("toy"), RV_STR("1.0.0"), getpid(), 0}};
-    add(&h, &hello);
-    flush(&h);
+    const struct mode *m = find_mode(what);
     prepare(&h);
-    for (size_t i = 0; i < RV_ARRAY_LEN(modes); i++)
-        if (strcmp(modes[i].name, what) == 0) flood(&h, &modes[i]);
-    return 65;
+    begin(&h, m, &hello);
+    flood(&h, m);
 }
