@@ -95,7 +95,7 @@ bool takes_requests(struct rv_val pod); /* it is ready, and not being deleted */
 
 /* ---- serve_requests.c: Serve on each cluster ---- */
 void serve_requests_take_result(struct service_pass *p, const struct rv_result *r);
-void serve_requests_begin(struct service_pass *p); /* before the results are taken */
+void serve_requests_begin(struct service_pass *p);  /* before the results are taken */
 void serve_requests_submit(struct service_pass *p); /* configuration and capacity, where they are not as wanted */
 void serve_requests_ask(struct service_pass *p);    /* what is due, where nothing is submitted */
 struct serve_memo *serve_memo_of(struct service_pass *p, int side);
