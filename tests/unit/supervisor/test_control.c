@@ -81,9 +81,11 @@ static void questions(void) {
         {"{\"cmd\":\"release\",\"plugin\":\"raycluser\"}\n", "error",
          "there is no plugin \"raycluser\": did you mean \"raycluster\"? There are: raycluster"},
         {"{\"cmd\":\"status\"}\n", "configuration.refused", "f.yaml:1:1: unknown key"},
-        {"{\"cmd\":\"dance\"}\n", "error", "unknown command: there are status, plugins, explain, reload, release"},
-        {"{\"cmd\":7}\n", "error", "unknown command: there are status, plugins, explain, reload, release"},
-        {"[]\n", "error", "unknown command: there are status, plugins, explain, reload, release"},
+        {"{\"cmd\":\"dance\"}\n", "error",
+         "unknown command: there are status, plugins, explain, history, leaks, reload, release"},
+        {"{\"cmd\":7}\n", "error",
+         "unknown command: there are status, plugins, explain, history, leaks, reload, release"},
+        {"[]\n", "error", "unknown command: there are status, plugins, explain, history, leaks, reload, release"},
     };
     struct stage *t = begin();
     rv_autoarena struct rv_arena *a = rv_arena_new();
