@@ -19,6 +19,7 @@
 #include "supervisor/kube/status.h"
 #include "supervisor/leadership.h"
 #include "supervisor/requests/credential.h"
+#include "supervisor/requests/credential_cache.h"
 #include "supervisor/requests/direct.h"
 #include "supervisor/requests/proxy.h"
 #include "supervisor/store/store.h"
@@ -166,8 +167,33 @@ static void run_event(struct op *op) {
     op->request = kube_send(op->x->s->client, &o, on_event_answer, op);
 }
 
+static void run_http(struct op *op);
+
+static void release_body(struct op *op) {
+    op->quota->reading -= op->reading_bytes;
+    op->reading_bytes = 0;
+}
+
+/* Ray's answers to a token that it does not take. */
+static bool is_refused(const struct http_answer *a) {
+    static const char unauthenticated[] = "16"; /* of gRPC, whose HTTP status is 200 */
+    return a->status == 401 || a->status == 403 || rv_str_is(rv_path_str(a->trailers, "grpc-status"), unauthenticated);
+}
+
+/* The Secret may have changed since it was read. Nothing was carried out, so the request can be sent again. */
+static bool try_newer_credential(struct op *op, const struct http_answer *a) {
+    if (op->client == NULL || op->m.http.secret_name.n == 0 || !is_refused(a)) return false;
+    credential_cache_drop(op->x->credentials, &op->m.http);
+    if (!op->kept_credential) return false;
+    op->kept_credential = false;
+    release_body(op);
+    run_http(op);
+    return true;
+}
+
 static void on_http(void *arg, const struct http_answer *a) {
     struct op *op = arg;
+    if (try_newer_credential(op, a)) return;
     rv_autobuf struct rv_buf text = {0};
     rv_buf_add_str(&text, a->message);
     if (op->x->s->config->proxy_http && op->m.http.http2 != 0 &&
@@ -197,7 +223,7 @@ static void no_credential(struct op *op, const char *why) {
     end_op_with(op, RV_E_CREDENTIAL, rv_buf_cstr(&text));
 }
 
-/* The Secret is read again for each request. Its value is in one buffer, which is wiped. */
+/* The value of the Secret is in one buffer, which is wiped, and for a minute in the cache. */
 static void on_secret(void *arg, const struct kube_response *r) {
     struct op *op = arg;
     op->request = NULL;
@@ -208,8 +234,10 @@ static void on_secret(void *arg, const struct kube_response *r) {
     }
     if (!credential_line(&op->m.http, (struct rv_val){mp.p, mp.n}, &line))
         no_credential(op, "it has no such key, or its value cannot be a header");
-    else
+    else {
+        credential_cache_put(op->x->credentials, &op->m.http, rv_buf_str(&line), clock_monotonic());
         send_http(op, rv_buf_cstr(&line));
+    }
     explicit_bzero(mp.p, mp.cap);
     if (line.p != NULL) explicit_bzero(line.p, line.cap);
 }
@@ -218,6 +246,12 @@ static void run_http(struct op *op) {
     const struct rv_http_request *h = &op->m.http;
     if (h->secret_name.n == 0) {
         send_http(op, NULL);
+        return;
+    }
+    const char *kept = credential_cache_find(op->x->credentials, h, clock_monotonic());
+    if (kept != NULL) {
+        op->kept_credential = true;
+        send_http(op, kept);
         return;
     }
     rv_autofree char *path = kube_path(RV_STR("v1"), h->secret_ns, RV_STR("secrets"), h->secret_name, RV_STR(""), NULL);
@@ -546,6 +580,7 @@ struct executor *executor_new(struct supervisor *s) {
     x->undone = undone_new();
     x->contest = contest_new();
     x->recorder = recorder_new();
+    x->credentials = credential_cache_new();
     x->proxy = http_proxy_new(s, admit_body);
     x->http =
         http_direct_new(s->loop, kube_config_server(s->kube_config), kube_config_peers(s->kube_config), admit_body);
@@ -568,6 +603,7 @@ void executor_on_pause(struct executor *x, executor_pause_fn fn, void *arg) {
 
 struct executor *executor_free(struct executor *x) {
     if (x == NULL) return NULL;
+    x->credentials = credential_cache_free(x->credentials);
     x->http = http_direct_free(x->http);
     x->proxy = http_proxy_free(x->proxy);
     while (x->running != NULL) {

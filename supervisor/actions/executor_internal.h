@@ -29,6 +29,7 @@ struct op {
     unsigned retries;
     /* `looked`: the object was read after an AlreadyExists. */
     bool running, looked;
+    bool kept_credential; /* the request was sent with one that may be outdated */
     bool owned;           /* the owner is known to exist */
     bool judged;          /* whether others undo it */
     size_t kept;          /* its bytes that quota->bytes counts */
@@ -50,6 +51,7 @@ struct executor {
     struct recorder *recorder;
     struct http_direct *http;
     struct http_proxy *proxy;
+    struct credential_cache *credentials;
     struct owners *owners;
     struct undone *undone;     /* writes that others undo */
     struct contest *contest;   /* objects that others delete or make again */

@@ -418,40 +418,6 @@ static void besides(void) {
     fixture_free(w);
 }
 
-/* A Secret is read for a Service of its own namespace only; the plugin never learns its value. */
-static void credentials(void) {
-    struct fixture *w = fixture_new();
-    w->stage->s.config->proxy_http = true;
-    struct ask a = {.id = 0, .verb = RV_VERB_HTTP, .url = "http://ray.n.svc:8265/x", .secret = "n/token"};
-    script_on(w->server, &(struct script_answer){.when = "GET /api/v1/namespaces/n/secrets/token",
-                                                 .body = "{\"data\":{\"auth_token\":\"czNjcjN0\"}}"});
-    script_on(w->server, &(struct script_answer){.when = "services/ray:8265/proxy/x", .body = "{\"ok\":1}"});
-    fixture_ask(w, &w->a, &a);
-    CU_ASSERT_TRUE(fixture_result(w, &w->a, 0)->code == 0 && strcmp(w->a.results[0].body, "{\"ok\":1}") == 0);
-    CU_ASSERT_PTR_NOT_NULL(strstr(script_last(w->server)->headers, "x-ray-authorization: Bearer s3cr3t\r\n"));
-    script_on(w->server, &(struct script_answer){.when = "POST /apis/events", .body = "{}", .times = 2});
-    a = (struct ask){.id = 1, .verb = RV_VERB_HTTP, .url = "http://ray.other.svc:8265/x", .secret = "n/token"};
-    fixture_ask(w, &w->a, &a);
-    a = (struct ask){.id = 2, .verb = RV_VERB_HTTP, .url = "http://127.0.0.1:1/x", .secret = "n/token"};
-    fixture_ask(w, &w->a, &a);
-    CU_ASSERT_TRUE(w->a.results[1].code == RV_E_DENIED && w->a.results[2].code == RV_E_DENIED); /* at once */
-    CU_ASSERT_PTR_NOT_NULL(strstr(w->a.results[1].message, "may not send Secret n/token"));
-    SCRIPT_UNTIL(w->stage->s.loop, executor_idle(w->executor));
-    CU_ASSERT_EQUAL(script_count_of(w->server, "secrets"), 1);
-    script_on(w->server,
-              &(struct script_answer){.when = "secrets/token", .body = "{\"data\":{\"other\":\"czNjcjN0\"}}"});
-    a = (struct ask){.id = 3, .verb = RV_VERB_HTTP, .url = "http://ray.n.svc:8265/x", .secret = "n/token"};
-    fixture_ask(w, &w->a, &a);
-    CU_ASSERT_EQUAL(fixture_result(w, &w->a, 3)->code, RV_E_CREDENTIAL); /* and not that of an endpoint */
-    CU_ASSERT_PTR_NOT_NULL(strstr(w->a.results[3].message, "of Secret n/token cannot be used"));
-    script_on(w->server, &(struct script_answer){.when = "secrets/token", .status = 404});
-    a = (struct ask){.id = 4, .verb = RV_VERB_HTTP, .url = "http://ray.n.svc:8265/x", .secret = "n/token"};
-    fixture_ask(w, &w->a, &a);
-    CU_ASSERT_EQUAL(fixture_result(w, &w->a, 4)->code, RV_E_CREDENTIAL);
-    CU_ASSERT_EQUAL(script_count_of(w->server, "proxy"), 1);
-    fixture_free(w);
-}
-
 /* Halved by each 429, raised by each success. */
 static void throttle(void) {
     struct fixture *w = fixture_new();
@@ -737,7 +703,6 @@ static const struct suite_test tests[] = {{"too large", too_large},
                                           {"turns", turns},
                                           {"in flight", in_flight},
                                           {"besides", besides},
-                                          {"credentials", credentials},
                                           {"throttle", throttle},
                                           {"refused", refused},
                                           {"paced", paced},
