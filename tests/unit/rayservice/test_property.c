@@ -284,21 +284,21 @@ static struct rv_fake_object *any(struct history *s, const char *resource) {
     return NULL;
 }
 
-/* The cluster that is to take over loses its pods, its replicas or its tongue. */
-static void misfortune_of_pending(struct history *s) {
-    struct tale *t = fixture_tale(&s->w, pending(s));
+/* One of two clusters, in an upgrade, loses its pods, its replicas or its tongue. */
+static void misfortune_of_one(struct history *s) {
+    struct rv_str name = rv_test_random_chance(&s->random, 40) ? active(s) : pending(s);
+    struct tale *t = fixture_tale(&s->w, name);
     uint32_t what = rv_test_random_below(&s->random, 3);
-    on_note(s, what == 0   ? " !! the pending cluster's pods"
-               : what == 1 ? " !! the pending cluster's replicas"
-                           : " !! the pending cluster hangs");
+    on_note(s, what == 0   ? " !! all pods of a cluster"
+               : what == 1 ? " !! all replicas of a cluster"
+                           : " !! a cluster hangs");
     if (what == 1) t->empty = !t->empty;
     if (what == 2) t->hangs = !t->hangs;
     if (what != 0) return;
     for (struct rv_fake_object *o = s->api->objects, *next; o != NULL; o = next) {
         struct rv_str of = rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), "ray.io/cluster"));
         next = o->next;
-        if (strcmp(o->resource, "pods") == 0 && rv_str_eq(of, pending(s)))
-            (void)rv_fakeapi_delete(s->api, o, RV_STR(""));
+        if (strcmp(o->resource, "pods") == 0 && rv_str_eq(of, name)) (void)rv_fakeapi_delete(s->api, o, RV_STR(""));
     }
 }
 
@@ -366,7 +366,7 @@ static void step(struct history *s) {
     } else if (what < 82) {
         misfortune(s);
     } else if (what < 84) {
-        if (pending(s).n != 0) misfortune_of_pending(s);
+        if (pending(s).n != 0 && active(s).n != 0) misfortune_of_one(s);
         if (rv_test_random_chance(&s->random, 40)) rest(s);
     } else if (what < 88) {
         edit(s);
