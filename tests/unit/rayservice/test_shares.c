@@ -196,20 +196,20 @@ static void who_had_none_goes_at_once(void) {
 
 /* The active cluster loses all its pods in the middle of an interval: all traffic goes to the other one at once. */
 static void traffic_leaves_who_died(void) {
-    struct scene s = {.strategy = SCENE_INCREMENTAL(100, 50, 600), .workers = 1, .deploy_s = 2};
-    scene_start(&s);
-    old = scene_name(scene_active(&s));
-    scene_env(&s, "2");
-    while (!half(&s)) scene_for(&s, 60);
-    world_tale(&s.w, rv_str(old.text))->dead = true;
+    struct scenario s = {.strategy = SCENARIO_INCREMENTAL(100, 50, 600), .workers = 1, .deploy_s = 2};
+    scenario_start(&s);
+    old = scenario_name(scenario_active(&s));
+    scenario_env(&s, "2");
+    while (!half(&s)) scenario_for(&s, 60);
+    fixture_tale(&s.w, rv_str(old.text))->dead = true;
     for (struct rv_fake_object *o = s.api->objects, *next; o != NULL; o = next) {
         next = o->next;
         if (strcmp(o->resource, "pods") == 0 && strncmp(o->name, old.text, strlen(old.text)) == 0)
             (void)rv_fakeapi_delete(s.api, o, RV_STR(""));
     }
-    scene_for(&s, 2);
-    CU_ASSERT_EQUAL(scene_share(&s), 100);
-    scene_end(&s);
+    scenario_for(&s, 2);
+    CU_ASSERT_EQUAL(scenario_share(&s), 100);
+    scenario_end(&s);
 }
 
 static const struct suite_test tests[] = {
