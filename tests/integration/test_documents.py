@@ -18,6 +18,7 @@ TYPED = {
     "config/README.md": {"rayvisord --config FILE --check-config": HERE + "rayvisord_by_hand"},
     "deploy/CONTRIBUTING.md": {"cmake --preset asan": "not typed: builds of an hour; tests/run.sh makes them, and " + COMMANDS + "presets_and_files_that_are_named_exist"},
     "deploy/MIGRATION.md": {
+        "dir=$(mktemp -d)": "test_twin.py:the_guide",
         "kubectl -n kuberay-system scale": HERE + "from_kuberay_and_back", "kubectl apply --server-side": HERE + "from_kuberay_and_back",
         "kubectl -n rayvisor-system rollout": "not typed: it enters the operator's pod, and no image runs in a test",
         "kubectl -n rayvisor-system scale": HERE + "from_kuberay_and_back"},

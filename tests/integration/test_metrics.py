@@ -21,6 +21,9 @@ def parse_labels(line, at):
     return labels, at + 1
 
 
+PARTS = ("_bucket", "_sum", "_count")  # of a histogram
+
+
 def parse(text):
     """{name: (type, {labels: value})}; fails at the first thing that the format does not allow."""
     assert text.endswith("\n"), "the last line does not end"
@@ -40,10 +43,13 @@ def parse(text):
             continue
         m = NAME.match(line)
         labels, at = parse_labels(line, m.end()) if line[m.end()] == "{" else ({}, m.end())
-        assert m[0] == current, f"a sample of {m[0]} among those of {current}"
+        assert current, f"a sample before any TYPE: {line}"
+        part = m[0][len(current):] if metrics[current][0] == "histogram" and m[0].startswith(current) else ""
+        assert m[0] == current + part and (metrics[current][0] == "histogram") == (part in PARTS), f"a sample of {m[0]} among those of {current}"
+        assert (part == "_bucket") == ("le" in labels), line
         assert line[at] == " " and VALUE.fullmatch(line[at + 1:]), f"value: {line}"
         kind, samples = metrics[current]
-        key = tuple(sorted(labels.items()))
+        key = tuple(sorted(labels.items())) + ((("__part", part),) if part else ())
         assert key not in samples, f"series twice: {line}"
         value = samples[key] = float(line[at + 1:].replace("Inf", "inf"))
         assert kind != "counter" or value >= 0, f"negative counter: {line}"

@@ -118,6 +118,8 @@ def test_differences_are_shown_by_field(env):
     assert (d["ours"], d["theirs"], d["name"]) == ("made", "not there", "c"), d
     d = t.difference("status.desiredWorkerReplicas", resource="rayclusters", subresource="status")
     assert (d["ours"], d["theirs"]) == ("2", "9"), d
+    # They count when they are older than the grace.
+    wait_for("unexplained differences", lambda: ctl(t.op, "twin", "rc/c", "-n", ns)[0] == 1 and 'field="spec.ports[].port",explained="false"} 1' in t.op.http("/metrics"), 40)
     code, out, err = ctl(t.op, "twin", "rc/c", "-n", ns)
     assert code == 1 and "spec.ports[client].port" in out and "theirs: 4711" in out and "not clean" in out and "unexplained" in err, (code, out, err)
     code, out, err = ctl(t.op, "twin", "rc/other", "-n", ns)
