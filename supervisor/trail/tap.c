@@ -6,7 +6,13 @@
 #include <sys/stat.h>
 #include <zmq.h>
 
-enum { SUBSCRIPTION_MAX = 256, NEWS_AT_ONCE = 64, HANDSHAKE_MS = 5000, KERNEL_BYTES = 32 << 10 };
+enum {
+    SUBSCRIPTION_MAX = 256,
+    SUBSCRIPTIONS_MAX = 1000,
+    SUBSCRIPTIONS_AT_ONCE = 64,
+    HANDSHAKE_MS = 5000,
+    KERNEL_BYTES = 32 << 10
+};
 
 struct tap {
     void *socket;
@@ -37,7 +43,7 @@ struct tap *tap_open(struct lane_context *c, const char *endpoint, int64_t queue
     }
     set_int(socket, ZMQ_LINGER, 0);
     set_int(socket, ZMQ_SNDHWM, (int)queue);
-    set_int(socket, ZMQ_RCVHWM, NEWS_AT_ONCE);
+    set_int(socket, ZMQ_RCVHWM, SUBSCRIPTIONS_AT_ONCE);
     set_int(socket, ZMQ_SNDBUF, KERNEL_BYTES);
     set_int(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
     (void)zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &most, sizeof most);
@@ -62,24 +68,26 @@ struct tap *tap_close(struct tap *t) {
 }
 
 const char *tap_endpoint(const struct tap *t) { return t->endpoint; }
-uint64_t tap_told(const struct tap *t) { return t->seq; }
+uint64_t tap_published(const struct tap *t) { return t->seq; }
 
-bool tap_heard(struct tap *t) {
-    uint8_t news[SUBSCRIPTION_MAX];
-    for (int i = 0; i < NEWS_AT_ONCE && zmq_recv(t->socket, news, sizeof news, ZMQ_DONTWAIT) > 0; i++) {
-        if (news[0] == 1) t->wanted++;
-        if (news[0] == 0 && t->wanted > 0) t->wanted--;
+bool tap_has_observers(struct tap *t) {
+    uint8_t message[SUBSCRIPTION_MAX];
+    for (int i = 0; i < SUBSCRIPTIONS_AT_ONCE && zmq_recv(t->socket, message, sizeof message, ZMQ_DONTWAIT) > 0; i++) {
+        if (message[0] == 1) t->wanted++;
+        if (message[0] == 0 && t->wanted > 0) t->wanted--;
     }
     return t->wanted > 0;
 }
 
 /* Both numbers count also what is dropped, so a gap shows how much an observer has missed. */
-void tap_tell(struct tap *t, const struct happening *h) {
+bool tap_is_flooded(const struct tap *t) { return t->wanted > SUBSCRIPTIONS_MAX; }
+
+void tap_publish(struct tap *t, const struct happening *h) {
     const char *topic = happening_name(h->what);
     struct jsonw w = {.out = &t->text};
     t->seq++;
     t->of[h->what]++;
-    if (!tap_heard(t)) return;
+    if (!tap_has_observers(t)) return;
     rv_buf_clear(&t->text);
     jsonw_begin_object(&w, NULL);
     jsonw_fmt(&w, "epoch", "%016llx", (unsigned long long)t->epoch);

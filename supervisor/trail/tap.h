@@ -15,8 +15,10 @@ struct tap *tap_open(struct lane_context *c, const char *endpoint, int64_t queue
 struct tap *tap_close(struct tap *t);
 const char *tap_endpoint(const struct tap *t);
 /* Returns whether somebody listens. */
-bool tap_heard(struct tap *t);
-void tap_tell(struct tap *t, const struct happening *h);
-uint64_t tap_told(const struct tap *t);
+bool tap_has_observers(struct tap *t);
+/* Returns true if there are more different subscriptions than observers need, each of which takes memory. */
+bool tap_is_flooded(const struct tap *t);
+void tap_publish(struct tap *t, const struct happening *h);
+uint64_t tap_published(const struct tap *t);
 
 #endif

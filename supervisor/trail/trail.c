@@ -28,7 +28,13 @@ static struct history_bounds bounds_of(const struct config *c) {
 /* ---- the tap -------------------------------------------------------------------------------------------- */
 
 static void tell(struct trail *t, const struct happening *h) {
-    if (t->tap != NULL) tap_tell(t->tap, h);
+    static const char why[] = "an observer made too many subscriptions, so the tap was closed until the next start";
+    if (t->tap == NULL) return;
+    tap_publish(t->tap, h);
+    if (!tap_is_flooded(t->tap)) return;
+    log_error("there is no tap", "reason", why);
+    t->tap = tap_close(t->tap);
+    t->tap_refused = rv_strdup(RV_STR(why));
 }
 
 static void on_stored(void *arg, const struct store_object *o, bool deleted) {
@@ -70,7 +76,7 @@ void trail_reconfigure(struct trail *t) {
 }
 
 const char *trail_tap(const struct trail *t, uint64_t *ret_told, const char **ret_refused) {
-    *ret_told = t != NULL && t->tap != NULL ? tap_told(t->tap) : 0;
+    *ret_told = t != NULL && t->tap != NULL ? tap_published(t->tap) : 0;
     *ret_refused = t != NULL ? t->tap_refused : NULL;
     return t != NULL && t->tap != NULL ? tap_endpoint(t->tap) : NULL;
 }
