@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "supervisor/clients.h"
 #include "supervisor/health.h"
 #include "supervisor/leadership.h"
+#include "supervisor/requests/direct.h"
 
 /* CHUNK: of the metrics page, as it is made and sent. */
 enum { HEAD_MAX = 8192, CHUNK = 64 << 10, ASK_MS = 5000, ANSWER_MS = 30000, STALL_MS = 5000, BACKLOG = 128 };
@@ -117,7 +119,7 @@ static const struct {
                  {"/readyz", true, answer_ready},
                  {"/metrics", false, answer_metrics}};
 
-/* Up to the empty line. Nothing of the head but its first line is looked at, and no body is read. */
+/* Up to the empty line. Of the head only the first line and the User-Agent are looked at, and no body is read. */
 static size_t whole_head(struct rv_str text) {
     const char *end = memmem(text.p, text.n, "\r\n\r\n", 4);
     if (end != NULL) return (size_t)(end - text.p) + 4;
@@ -148,10 +150,22 @@ static bool parse(struct rv_str text, struct request *ret) {
            (rv_str_is(ret->version, "HTTP/1.1") || rv_str_is(ret->version, "HTTP/1.0"));
 }
 
+/* Is it a request to Ray that a Service of a tenant's making has led to ourselves? */
+static bool is_our_own(struct rv_str head) {
+    static const char ours[] = "user-agent: " HTTP_DIRECT_USER_AGENT;
+    for (size_t i = 0; i + sizeof ours - 1 <= head.n; i++)
+        if ((i == 0 || head.p[i - 1] == '\n') && strncasecmp(head.p + i, ours, sizeof ours - 1) == 0) return true;
+    return false;
+}
+
 static void serve(struct web *w, struct client *c, struct rv_str text, bool probe) {
     struct request q = {0};
     if (!parse(text, &q)) {
         answer(c, &q, "400 Bad Request", RV_STR("this is no HTTP/1.1 request\n"));
+        return;
+    }
+    if (is_our_own(text)) {
+        answer(c, &q, "421 Misdirected Request", RV_STR("a request to Ray has come to the operator\n"));
         return;
     }
     if (!rv_str_is(q.method, "GET") && !q.head_only) {

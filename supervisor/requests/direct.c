@@ -332,6 +332,7 @@ static void set_options(struct exchange *x, const struct rv_http_request *r) {
     curl_easy_setopt(e, CURLOPT_PRIVATE, x);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_PROXY, "");
+    curl_easy_setopt(e, CURLOPT_USERAGENT, HTTP_DIRECT_USER_AGENT);
     curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L); /* the path that is requested is exactly the one that was granted */
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);

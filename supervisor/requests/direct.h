@@ -6,6 +6,10 @@
 #include "answer.h"
 #include "supervisor/supervisor.h"
 
+/* Our own port answers no request with this User-Agent: behind a Service with a cluster IP a tenant may have put any
+ * address as its endpoint, the operator's own among them, and the address that is judged is the cluster IP. */
+#define HTTP_DIRECT_USER_AGENT "rayvisord-to-ray"
+
 struct http_direct;
 struct kube_peers;
 struct address_range;

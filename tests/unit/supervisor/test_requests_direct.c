@@ -97,6 +97,7 @@ static void what_goes_out(void) {
     CU_ASSERT_STRING_EQUAL(r->line, "GET /api/jobs/?a=b%20c");
     CU_ASSERT_PTR_NOT_NULL(strstr(r->headers, "X-Ray-Authorization: Bearer t0ken\r\n"));
     CU_ASSERT_PTR_NULL(strstr(r->headers, "Content-Type"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(r->headers, "User-Agent: rayvisord-to-ray\r\n")); /* web.c refuses it */
     static const char body[] = "{\"entrypoint\":\"x\"}";
     s = ask_path(&w,
                  (struct rv_http_request){.method = RV_STR("POST"),

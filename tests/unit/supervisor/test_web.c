@@ -112,6 +112,8 @@ static void endpoints(void) {
         {"GET /livez HTTP/1.1\r\n\r\nGET /metrics HTTP/1.1\r\n\r\n", "200", "\r\n\r\nok\n"},
         {"GET /livez HTTP/2.0\r\n\r\n", "400", ""},
         {"GET /livez\r\n\r\n", "400", ""},
+        {"GET /metrics HTTP/1.1\r\nHost: x\r\nuser-Agent: rayvisord-to-ray\r\n\r\n", "421", "come to the operator"},
+        {"GET /livez HTTP/1.1\r\nX: user-agent: rayvisord-to-ray\r\n\r\n", "200", "ok"},
         {"GET  HTTP/1.1\r\n\r\n", "400", ""},
         {"\r\n\r\n", "400", ""},
         {"\x16\x03\x01 tls\n\n", "400", ""},
