@@ -55,8 +55,31 @@ static struct rv_node *mask_pair(struct rv_arena *a, struct rv_val v) {
     return m;
 }
 
+/* A value in a difference of a twin: any part of any object, as text. Words for what is missing, numbers and what a
+ * status says stay. */
+static struct rv_node *mask_side(struct rv_arena *a, struct rv_str field, struct rv_str text) {
+    static const char *const words[] = {"-", "made", "not there", "there", "true", "false", "null"};
+    bool number = text.n != 0 && text.n <= 20;
+    for (size_t i = 0; i < text.n; i++)
+        number &= (text.p[i] >= '0' && text.p[i] <= '9') || (i == 0 && text.p[i] == '-');
+    if (IS_ONE_OF(text, words) || (number && !mask_is_secret(field))) return rv_node_str(a, text);
+    if (rv_str_starts(field, "status.") && !mask_is_secret(field)) return rv_node_str(a, mask_text(a, text));
+    return masked(a);
+}
+
+static struct rv_node *mask_difference(struct rv_arena *a, struct rv_val v) {
+    struct rv_str field = rv_path_str(v, "field");
+    struct rv_node *m = rv_node_map(a);
+    for (struct rv_iter it = rv_iter(v); rv_iter_next(&it);) {
+        bool side = rv_str_is(it.key, "ours") || rv_str_is(it.key, "theirs");
+        rv_node_setn(a, m, it.key, side ? mask_side(a, field, rv_val_str(it.val)) : mask_any(a, it.key, it.val));
+    }
+    return m;
+}
+
 static struct rv_node *mask_map(struct rv_arena *a, struct rv_val v) {
     struct rv_node *m = rv_node_map(a);
+    if (rv_path_str(v, "field").n != 0 && rv_val_present(rv_val_get(v, "theirs"))) return mask_difference(a, v);
     for (struct rv_iter it = rv_iter(v); rv_iter_next(&it);) rv_node_setn(a, m, it.key, mask_any(a, it.key, it.val));
     return m;
 }
