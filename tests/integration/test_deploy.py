@@ -70,7 +70,8 @@ CHARTS = [[], ["featureGates[0].name=RayCronJob,featureGates[0].enabled=true"], 
           ["batchScheduler.enabled=true"], ["batchScheduler.name=yunikorn"],
           ["singleNamespaceInstall=true", "watchNamespace={a,b}"], ["singleNamespaceInstall=true"], ["replicas=1", "leaderElectionEnabled=false"],
           ["configuration.enabled=true", "configuration.defaultPodLabels.team=a", "logging.stdoutEncoder=console", "config.kubernetes.maxInFlight=64"], ["config.otherOperator.action=ignore"], ["config.otherOperator.lease=theirs", "probePort=9090"],
-          ["singleNamespaceInstall=true", "watchNamespace={a,b}", "config.otherOperator.namespaces={a,k}"], ["config.otherOperator.namespaces={k}"]]
+          ["singleNamespaceInstall=true", "watchNamespace={a,b}", "config.otherOperator.namespaces={a,k}"], ["config.otherOperator.namespaces={k}"], ["config.mode=twin", "useKubernetesProxy=true"],
+          ["config.mode=twin", "featureGates[0].name=RayClusterMTLS,featureGates[0].enabled=true", "batchScheduler.name=volcano"]]
 
 
 def test_chart_without_warnings(env):

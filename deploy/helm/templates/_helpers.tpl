@@ -92,9 +92,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   verbs: {{ .verbs | uniq | toJson }}
 {{- end }}
 
+{{/* Not empty for an operator that writes nothing: it reads what it would write. */}}
+{{- define "rayvisor.twin" -}}{{ ternary "true" "" (eq (.Values.config.mode | default "operate") "twin") }}{{- end }}
+
 {{/* What rayvisord --print-rbac prints for this configuration, from the same manifests; a test compares. */}}
 {{- define "rayvisor.rules" -}}
+{{- $twin := include "rayvisor.twin" . }}
+{{- if not $twin }}
 {{ include "rayvisor.rule" (dict "apiVersion" "events.k8s.io/v1" "resource" "events" "verbs" (list "create" "patch")) }}
+{{- end }}
 {{- range $name, $set := include "rayvisor.plugins" . | fromYaml }}
 {{- $m := $.Files.Get (printf "plugins/%s.yaml" $name) | fromYaml }}
 {{- $settings := dict }}
@@ -115,15 +121,19 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- else if eq . "own" }}{{ $verbs = append $verbs "delete" }}
 {{- else }}{{ $verbs = append $verbs . }}{{ end }}
 {{- end }}
+{{- if not $twin }}
 {{ include "rayvisor.rule" (dict "apiVersion" $w.apiVersion "resource" $w.resource "subresource" $w.subresource "verbs" $verbs) }}
+{{- else if ne $w.resource "events" }}
+{{ include "rayvisor.rule" (dict "apiVersion" $w.apiVersion "resource" $w.resource "verbs" (list "get")) }}
 {{- end }}
 {{- end }}
-{{- if $makes }}
+{{- end }}
+{{- if and $makes (not $twin) }}
 {{ include "rayvisor.rule" (dict "apiVersion" $m.primary.apiVersion "resource" $m.primary.resource "subresource" "finalizers" "verbs" (list "update")) }}
 {{- end }}
 {{- if and $.Values.useKubernetesProxy $m.http }}
 {{- range list "services" "pods" }}
-{{ include "rayvisor.rule" (dict "apiVersion" "v1" "resource" . "subresource" "proxy" "verbs" (list "get" "create" "update" "patch" "delete")) }}
+{{ include "rayvisor.rule" (dict "apiVersion" "v1" "resource" . "subresource" "proxy" "verbs" (ternary (list "get") (list "get" "create" "update" "patch" "delete") (ne $twin ""))) }}
 {{- end }}
 {{ include "rayvisor.rule" (dict "apiVersion" "v1" "resource" "pods" "verbs" (list "list")) }}
 {{- end }}
@@ -156,7 +166,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $other := .Values.config.otherOperator | default dict }}
 {{- $watched := get (include "rayvisor.namespaces" . | fromYaml) "list" }}
 {{- $list := $other.namespaces | default (ternary (append $watched .Release.Namespace | uniq) (list "") (ne (len $watched) 0)) }}
-{{- if eq ($other.action | default "standBy") "ignore" }}{{ $list = list }}{{ end }}
+{{- if or (eq ($other.action | default "standBy") "ignore") (include "rayvisor.twin" .) }}{{ $list = list }}{{ end }}
 {{- dict "list" $list | toYaml }}
 {{- end }}
 
