@@ -34,7 +34,8 @@ static void send(const struct rv_host_api *api, struct rv_host *host, const stru
     static const char *const reasons[] = {"job-ended", "head-lost", "idle"};
     const struct rv_field labels[] = {
         {RV_STR("namespace"), ns}, {RV_STR("cluster"), rv_str(m->cluster)}, {RV_STR("reason"), rv_str(reasons[why])}};
-    const double values[] = {m->told.gpus, m->told.cpus, (double)(m->told.since / INT64_C(1000000000))};
+    const int64_t since_s = m->told.since / INT64_C(1000000000);
+    const double values[] = {m->told.gpus, m->told.cpus, (double)since_s};
     for (size_t i = 0; i < RV_ARRAY_LEN(names); i++)
         api->metric(host, rv_str(names[i]), type, values[i], labels, RV_ARRAY_LEN(labels));
 }

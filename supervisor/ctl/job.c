@@ -68,7 +68,7 @@ static int read_job(struct ctl_context *c, struct api *api, const char *purpose,
 
 int ctl_job_logs(struct ctl_context *c) {
     struct rv_str name = {0};
-    struct rv_val job;
+    struct rv_val job = RV_VAL_ABSENT;
     api_auto struct api *api = api_open(c, API_MS);
     if (api == NULL) return c->err.code;
     int r = read_job(c, api, "logs", &name, &job);
@@ -112,7 +112,7 @@ static int suspend(struct ctl_context *c, struct api *api, struct rv_str name) {
 
 int ctl_job_stop(struct ctl_context *c) {
     struct rv_str name = {0}, why = {0};
-    struct rv_val job;
+    struct rv_val job = RV_VAL_ABSENT;
     int64_t wait_ms;
     int r = ctl_duration(c, "timeout", STOP_MS, &wait_ms);
     api_auto struct api *api = r == 0 ? api_open(c, API_MS) : NULL;
