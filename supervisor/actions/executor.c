@@ -223,7 +223,7 @@ static void no_credential(struct op *op, const char *why) {
     end_op_with(op, RV_E_CREDENTIAL, rv_buf_cstr(&text));
 }
 
-/* The value of the Secret is in one buffer, which is wiped, and for a minute in the cache. */
+/* The value of the Secret is in one buffer, which is wiped, and for some seconds in the cache. */
 static void on_secret(void *arg, const struct kube_response *r) {
     struct op *op = arg;
     op->request = NULL;

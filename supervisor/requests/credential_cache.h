@@ -1,4 +1,4 @@
-/* credential_cache.h - header lines of credentials, kept for a minute.
+/* credential_cache.h - header lines of credentials, kept for some seconds.
  *
  * A cluster with token authentication is asked every few seconds, and its Secret changes once in months. So the Secret
  * is not read for each request. When Ray refuses a kept line, the caller drops it, reads the Secret and asks once more:
@@ -11,7 +11,7 @@
 enum {
     CREDENTIAL_CACHE_SLOTS = 4096, /* two credentials that share a slot replace each other */
     CREDENTIAL_CACHE_LINE = 4096,  /* a longer line is not kept */
-    CREDENTIAL_CACHE_S = 60
+    CREDENTIAL_CACHE_S = 10
 };
 
 struct credential_cache;

@@ -70,12 +70,12 @@ static void credential_cache(void) {
     struct credential_cache *c = credential_cache_new();
     struct rv_http_request h = {.secret_ns = RV_STR("n"), .secret_name = RV_STR("s"), .secret_key = RV_STR("k")},
                            other = h;
-    const int64_t minute = CREDENTIAL_CACHE_S * INT64_C(1000000000);
+    const int64_t lasts = CREDENTIAL_CACHE_S * INT64_C(1000000000);
     other.auth_prefix = RV_STR("Bearer ");
     credential_cache_put(c, &h, RV_STR("A: 1"), 5);
-    CU_ASSERT_STRING_EQUAL(credential_cache_find(c, &h, 5 + minute - 1), "A: 1");
+    CU_ASSERT_STRING_EQUAL(credential_cache_find(c, &h, 5 + lasts - 1), "A: 1");
     CU_ASSERT_PTR_NULL(credential_cache_find(c, &other, 5));
-    CU_ASSERT_PTR_NULL(credential_cache_find(c, &h, 5 + minute));
+    CU_ASSERT_PTR_NULL(credential_cache_find(c, &h, 5 + lasts));
     CU_ASSERT_PTR_NULL(credential_cache_find(c, &h, 5)); /* it was wiped */
     credential_cache_put(c, &h, RV_STR("A: 2"), 5);
     credential_cache_put(c, &other, RV_STR("B: 3"), 5);
