@@ -24,14 +24,18 @@ STAYS = "exec sleep 600"
 
 
 def free_port():
-    """A PORT whose two ports for etcd nobody has."""
+    """A PORT that nobody has, nor its two ports for etcd. All are below those from which connections go out."""
     while True:
-        port = random.randrange(20000, 40000)
-        if not any(open_port(port + 10000 + i) for i in range(2)): return port
+        port = random.randrange(12000, 22000)
+        if all(can_listen(p) for p in (port, port + 10000, port + 10001)): return port
 
 
-def open_port(port):
-    with socket.socket() as s: return s.connect_ex(("127.0.0.1", port)) == 0
+def can_listen(port):
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try: s.bind(("127.0.0.1", port))
+        except OSError: return False
+        return True
 
 
 class Machine:
