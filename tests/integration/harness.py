@@ -261,14 +261,14 @@ class External:
 
 class Account:
     """On a real API server the operator is ServiceAccount rayvisor, with the roles that --print-rbac prints for its configuration and
-    nothing more."""
+    nothing more. A second operator that needs other roles at the same time is an account of its own."""
     NS = "rayvisor-test"
 
-    def __init__(self, kube, dir, like):
-        self.kube, self.kubeconfig = kube, os.path.join(dir, "kubeconfig")
-        for path, kind, name in (("/api/v1/namespaces", "Namespace", self.NS), (f"/api/v1/namespaces/{self.NS}/serviceaccounts", "ServiceAccount", "rayvisor")):
+    def __init__(self, kube, dir, like, name="rayvisor"):
+        self.kube, self.kubeconfig, self.name = kube, os.path.join(dir, "kubeconfig"), name
+        for path, kind, name in (("/api/v1/namespaces", "Namespace", self.NS), (f"/api/v1/namespaces/{self.NS}/serviceaccounts", "ServiceAccount", name)):
             with contextlib.suppress(ApiError): kube.call("POST", path, {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}})
-        token = kube.call("POST", f"/api/v1/namespaces/{self.NS}/serviceaccounts/rayvisor/token",
+        token = kube.call("POST", f"/api/v1/namespaces/{self.NS}/serviceaccounts/{name}/token",
                           {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 7200}})["status"]["token"]
         text = open(like).read()
         text = re.sub(r"\n( *)context:\n( +)", rf"\n\1context:\n\2namespace: {self.NS}\n\2", text)  # as its pod has it
@@ -278,13 +278,13 @@ class Account:
         """Puts the roles for this configuration in force."""
         r = subprocess.run([binary("rayvisord"), "--config", config, "--print-rbac", "--namespace", self.NS], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         if r.returncode: return  # no valid configuration: it is the operator who is to say so
-        docs = r.stdout.split("---\n")[1:]
+        docs = re.sub(r"\bname: rayvisor$", f"name: {self.name}", r.stdout, flags=re.M).split("---\n")[1:]
         if not any("kind: ClusterRole\n" in d for d in docs):
-            with contextlib.suppress(ApiError): self.kube.call("DELETE", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/rayvisor")
+            with contextlib.suppress(ApiError): self.kube.call("DELETE", f"/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/{self.name}")
         for doc in docs:
             kind = re.search(r"^kind: (\w+)$", doc, re.M)[1]
             ns = (re.search(r"^  namespace: (\S+)$", doc, re.M) or [None, None])[1]
-            self.kube.call("PATCH", "/apis/rbac.authorization.k8s.io/v1" + (f"/namespaces/{ns}" if ns else "") + f"/{kind.lower()}s/rayvisor?fieldManager=test&force=true",
+            self.kube.call("PATCH", "/apis/rbac.authorization.k8s.io/v1" + (f"/namespaces/{ns}" if ns else "") + f"/{kind.lower()}s/{self.name}?fieldManager=test&force=true",
                            doc, "application/apply-patch+yaml")
         for doc in docs: self.wait(doc)
 
@@ -294,7 +294,7 @@ class Account:
         for group, resource, verbs in re.findall(r'apiGroups: \["(.*)"\]\n    resources: \["(.*)"\]\n    verbs: \[(.*)\]', doc):
             plain, _, sub = resource.partition("/")
             ask = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": {
-                "user": f"system:serviceaccount:{self.NS}:rayvisor",
+                "user": f"system:serviceaccount:{self.NS}:{self.name}",
                 "resourceAttributes": {"group": group, "resource": plain, "subresource": sub, "verb": verbs.split(", ")[-1], "namespace": ns}}}
             wait_for(f"{verbs} {resource} to be allowed in {ns or 'all namespaces'}",
                      lambda: self.kube.call("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", ask)["status"]["allowed"])
@@ -302,7 +302,7 @@ class Account:
 
 class Operator:
     def __init__(self, dir, kube, plugins=None, extra="", wait=True, name="operator", proxy=False, kubeconfig=None, namespaces=(), kubernetes=None, level="debug", log_format="json",
-                 allow=("127.0.0.0/8",), within=()):
+                 allow=("127.0.0.0/8",), within=(), account="rayvisor"):
         self.dir, self.kube, self.level, self.log_format, self.allow = os.path.join(dir, name), kube, level, log_format, list(allow)
         self.within = within  # a command that runs its arguments
         os.makedirs(self.dir, exist_ok=True)
@@ -310,7 +310,7 @@ class Operator:
         self.plugins = plugins if plugins is not None else [{"name": "raycluster"}]
         self.extra = extra
         kubeconfig = kubeconfig or kube.kubeconfig
-        self.account = Account(kube, self.dir, kubeconfig) if os.environ.get("RAYVISOR_KUBECONFIG") and kube.token in open(kubeconfig).read() else None
+        self.account = Account(kube, self.dir, kubeconfig, account) if os.environ.get("RAYVISOR_KUBECONFIG") and kube.token in open(kubeconfig).read() else None
         self.kubernetes = {"kubeconfig": self.account.kubeconfig if self.account else kubeconfig, "proxyHttp": proxy, "namespaces": list(namespaces), **(kubernetes or {})}
         self.write_config()
         self.log = os.path.join(self.dir, "log")
