@@ -68,3 +68,20 @@ bool rc_gpu_like(struct rv_str r) {
     for (i += 2, digits = 0; i < r.n && r.p[i] >= '0' && r.p[i] <= '9'; i++) digits++;
     return digits > 0 && i + 2 == r.n;
 }
+
+static void call_request(struct rv_iter *r, int64_t pods, rc_request_fn fn, void *arg) {
+    struct rv_quantity q;
+    if (rv_quantity_from_val(r->val, &q) != 0) return;
+    rv_quantity_mul(&q, pods);
+    fn(arg, r->key, q);
+}
+
+void rc_each_request(struct rv_val group, int64_t pods, rc_request_fn fn, void *arg) {
+    for (struct rv_iter c = rv_iter(rv_val_path(group, "template.spec.containers")); rv_iter_next(&c);) {
+        struct rv_val requests = rv_val_path(c.val, "resources.requests"),
+                      limits = rv_val_path(c.val, "resources.limits");
+        for (struct rv_iter r = rv_iter(requests); rv_iter_next(&r);) call_request(&r, pods, fn, arg);
+        for (struct rv_iter r = rv_iter(limits); rv_iter_next(&r);)
+            if (!rv_val_present(rv_val_getn(requests, r.key))) call_request(&r, pods, fn, arg);
+    }
+}

@@ -35,9 +35,13 @@ struct rv_str rc_annotation(const struct rc_cluster *c, const char *key);
 struct rv_val rc_groups(const struct rc_cluster *c);         /* spec.workerGroupSpecs */
 struct rv_val rc_head_container(const struct rc_cluster *c); /* containers[0] of the head */
 bool rc_gpu_like(struct rv_str resource);                    /* counts as a GPU */
-int64_t rc_group_hosts(struct rv_val group);                 /* numOfHosts, at least 1 */
-int64_t rc_group_least(struct rv_val group);                 /* the number of pods for minReplicas, as an int32 */
-int64_t rc_group_desired(struct rv_val group);               /* the number of pods (spec section 8.4); 0 if suspended */
+/* Calls fn for each resource that a pod of the group's template asks for, once for each container: its requests, and
+ * its limits where there is no request. `q` is multiplied by the number of pods. What is no quantity is left out. */
+typedef void (*rc_request_fn)(void *arg, struct rv_str resource, struct rv_quantity q);
+void rc_each_request(struct rv_val group, int64_t pods, rc_request_fn fn, void *arg);
+int64_t rc_group_hosts(struct rv_val group);   /* numOfHosts, at least 1 */
+int64_t rc_group_least(struct rv_val group);   /* the number of pods for minReplicas, as an int32 */
+int64_t rc_group_desired(struct rv_val group); /* the number of pods (spec section 8.4); 0 if suspended */
 
 /* ---- builders (pod.c, service.c): new trees in the arena, complete with owner reference ----------------- */
 

@@ -8,25 +8,16 @@
 static const char *const names[] = {"rayvisor_leaked_gpus", "rayvisor_leaked_cpus",
                                     "rayvisor_leaked_since_timestamp_seconds"};
 
-static void add_resource(struct leak *l, struct rv_str name, struct rv_val value, int64_t times) {
-    struct rv_quantity q;
-    if (rv_quantity_from_val(value, &q) != 0) return;
-    double amount = rv_quantity_to_double(q) * (double)times;
-    if (rv_str_is(name, "cpu"))
-        l->cpus += amount;
-    else if (rc_gpu_like(name))
-        l->gpus += amount;
+static void add_resource(void *arg, struct rv_str resource, struct rv_quantity q) {
+    struct leak *l = arg;
+    if (rv_str_is(resource, "cpu"))
+        l->cpus += rv_quantity_to_double(q);
+    else if (rc_gpu_like(resource))
+        l->gpus += rv_quantity_to_double(q);
 }
 
-/* Requests, and limits where there is no request. */
 void leak_add_group(struct leak *l, struct rv_val group, int64_t times) {
-    for (struct rv_iter c = rv_iter(rv_val_path(group, "template.spec.containers")); rv_iter_next(&c);) {
-        struct rv_val requests = rv_val_path(c.val, "resources.requests"),
-                      limits = rv_val_path(c.val, "resources.limits");
-        for (struct rv_iter r = rv_iter(requests); rv_iter_next(&r);) add_resource(l, r.key, r.val, times);
-        for (struct rv_iter r = rv_iter(limits); rv_iter_next(&r);)
-            if (!rv_val_present(rv_val_getn(requests, r.key))) add_resource(l, r.key, r.val, times);
-    }
+    rc_each_request(group, times, add_resource, l);
 }
 
 static void send(const struct rv_host_api *api, struct rv_host *host, const struct leak_memo *m, enum leak_reason why,

@@ -21,26 +21,25 @@ struct sum {
     struct sum *next;
 };
 
-static void add(struct rv_arena *a, struct sum **sums, struct rv_str name, struct rv_val value, int64_t times) {
-    struct rv_quantity q;
-    if (times == 0 || rv_quantity_from_val(value, &q) != 0) return;
-    rv_quantity_mul(&q, times);
-    while (*sums != NULL && !rv_str_eq((*sums)->name, name)) sums = &(*sums)->next;
-    if (*sums == NULL) {
-        *sums = rv_arena_alloc(a, sizeof **sums);
-        (*sums)->name = name;
+struct sums {
+    struct rv_arena *arena;
+    struct sum *first;
+};
+
+static void add(void *arg, struct rv_str resource, struct rv_quantity q) {
+    struct sums *s = arg;
+    struct sum **at = &s->first;
+    while (*at != NULL && !rv_str_eq((*at)->name, resource)) at = &(*at)->next;
+    if (*at == NULL) {
+        *at = rv_arena_alloc(s->arena, sizeof **at);
+        (*at)->name = resource;
     }
-    rv_quantity_add(&(*sums)->q, q);
+    rv_quantity_add(&(*at)->q, q);
 }
 
-/* Requests, and limits where there is no request. */
-static void add_group(struct rv_arena *a, struct sum **sums, struct rv_val group, int64_t times) {
-    for (struct rv_iter c = rv_iter(rv_val_path(group, "template.spec.containers")); rv_iter_next(&c);) {
-        struct rv_val requests = rv_val_path(c.val, "resources.requests");
-        for (struct rv_iter r = rv_iter(requests); rv_iter_next(&r);) add(a, sums, r.key, r.val, times);
-        for (struct rv_iter r = rv_iter(rv_val_path(c.val, "resources.limits")); rv_iter_next(&r);)
-            if (!rv_val_present(rv_val_getn(requests, r.key))) add(a, sums, r.key, r.val, times);
-    }
+/* A group without pods names no resource. */
+static void add_group(struct sums *s, struct rv_val group, int64_t pods) {
+    if (pods != 0) rc_each_request(group, pods, add, s);
 }
 
 static struct rv_node *sum_node(struct rv_arena *a, const struct sum *s) {
@@ -67,12 +66,11 @@ static int64_t gang_size(const struct rc_cluster *c) {
 }
 
 static struct rv_node *gang_resources(struct rv_arena *a, const struct rc_cluster *c) {
-    struct sum *sums = NULL;
-    add_group(a, &sums, rv_val_get(c->spec, "headGroupSpec"), 1);
-    for (struct rv_iter g = rv_iter(rc_groups(c)); rv_iter_next(&g);)
-        add_group(a, &sums, g.val, gang_workers(c, g.val));
-    add_group(a, &sums, c->submitter, 1);
-    return sum_node(a, sums);
+    struct sums sums = {a, NULL};
+    add_group(&sums, rv_val_get(c->spec, "headGroupSpec"), 1);
+    for (struct rv_iter g = rv_iter(rc_groups(c)); rv_iter_next(&g);) add_group(&sums, g.val, gang_workers(c, g.val));
+    add_group(&sums, c->submitter, 1);
+    return sum_node(a, sums.first);
 }
 
 /* ---- writing to pods
@@ -167,11 +165,11 @@ static struct rv_node *volcano_build(struct rv_arena *a, const struct rc_cluster
 static void task_group(struct rv_arena *a, struct rv_node *list, struct rv_val group, struct rv_str name, int64_t min) {
     static const char *const copied[] = {"nodeSelector", "affinity", "tolerations"};
     struct rv_node *n = rv_node_map(a);
-    struct sum *sums = NULL;
-    add_group(a, &sums, group, 1);
+    struct sums sums = {a, NULL};
+    add_group(&sums, group, 1);
     rv_node_set_str(a, n, "name", name);
     rv_node_set_int(a, n, "minMember", min);
-    rv_node_set(a, n, "minResource", sum_node(a, sums));
+    rv_node_set(a, n, "minResource", sum_node(a, sums.first));
     for (size_t i = 0; i < RV_ARRAY_LEN(copied); i++) {
         struct rv_val v = rv_val_get(rv_val_path(group, "template.spec"), copied[i]);
         if (rv_val_len(v) > 0) rv_node_set(a, n, copied[i], rv_node_from(a, v));

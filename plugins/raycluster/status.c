@@ -37,38 +37,25 @@ struct totals {
     struct rv_quantity cpu, memory, gpu, tpu;
 };
 
-static void add_resource(struct totals *t, struct rv_str name, struct rv_val value, int64_t times) {
-    struct rv_quantity q;
-    if (rv_quantity_from_val(value, &q) != 0) return;
-    rv_quantity_mul(&q, times);
-    if (rv_str_is(name, "cpu"))
+static void add_resource(void *arg, struct rv_str resource, struct rv_quantity q) {
+    struct totals *t = arg;
+    if (rv_str_is(resource, "cpu"))
         rv_quantity_add(&t->cpu, q);
-    else if (rv_str_is(name, "memory"))
+    else if (rv_str_is(resource, "memory"))
         rv_quantity_add(&t->memory, q);
-    else if (rv_str_is(name, "google.com/tpu"))
+    else if (rv_str_is(resource, "google.com/tpu"))
         rv_quantity_add(&t->tpu, q);
-    else if (rc_gpu_like(name))
+    else if (rc_gpu_like(resource))
         rv_quantity_add(&t->gpu, q);
-}
-
-/* Requests, and limits where there is no request. */
-static void add_pod(struct totals *t, struct rv_val group, int64_t times) {
-    for (struct rv_iter c = rv_iter(rv_val_path(group, "template.spec.containers")); rv_iter_next(&c);) {
-        struct rv_val requests = rv_val_path(c.val, "resources.requests"),
-                      limits = rv_val_path(c.val, "resources.limits");
-        for (struct rv_iter r = rv_iter(requests); rv_iter_next(&r);) add_resource(t, r.key, r.val, times);
-        for (struct rv_iter r = rv_iter(limits); rv_iter_next(&r);)
-            if (!rv_val_present(rv_val_getn(requests, r.key))) add_resource(t, r.key, r.val, times);
-    }
 }
 
 static int64_t at_least_0(int64_t v) { return v < 0 ? 0 : v; }
 
 static struct totals desired_totals(const struct rc_cluster *c) {
     struct totals t = {0};
-    add_pod(&t, rv_val_get(c->spec, "headGroupSpec"), 1);
+    rc_each_request(rv_val_get(c->spec, "headGroupSpec"), 1, add_resource, &t);
     for (struct rv_iter g = rv_iter(rc_groups(c)); rv_iter_next(&g);)
-        if (!rv_path_bool(g.val, "suspend", false)) add_pod(&t, g.val, rc_group_desired(g.val));
+        if (!rv_path_bool(g.val, "suspend", false)) rc_each_request(g.val, rc_group_desired(g.val), add_resource, &t);
     return t;
 }
 
