@@ -1,6 +1,6 @@
 /* hash.h - FNV-1a over texts, for hash tables in memory. It does not resist an attacker who makes texts collide on
  * purpose. So it is used only where the keys are names and uids of objects in one cluster, or where a bounded
- * number of them is kept. keyed_hash.h is for all other texts. */
+ * number of them is kept. supervisor/proc/keyed_hash.h is for all other texts. */
 #ifndef RV_IPC_BASE_HASH_H
 #define RV_IPC_BASE_HASH_H
 

@@ -5,8 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "ipc/base/keyed_hash.h"
 #include "ipc/base/table.h"
+#include "keyed_hash.h"
 
 enum { SERIES_MAX = 100000, NAMES_MAX = 1000, BYTES_MAX = 16 << 20, LABEL_MAX = 256, LABELS_MAX = 4096 };
 

@@ -1,7 +1,7 @@
 /* keyed_hash.h - a hash with a secret key (SipHash-2-4), for tables whose keys are texts that a plugin chooses. Who
  * does not know the key cannot make texts that collide. hash.h has a quicker one, for names of objects. */
-#ifndef RV_IPC_BASE_KEYED_HASH_H
-#define RV_IPC_BASE_KEYED_HASH_H
+#ifndef PROC_KEYED_HASH_H
+#define PROC_KEYED_HASH_H
 
 #include "rayvisor/base.h"
 

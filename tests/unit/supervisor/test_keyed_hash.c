@@ -1,5 +1,5 @@
 /* The hash with a key: the values that its authors have published, and that the key and the border of texts count. */
-#include "ipc/base/keyed_hash.h"
+#include "supervisor/proc/keyed_hash.h"
 
 #include "tests/unit/sdk/suite.h"
 
