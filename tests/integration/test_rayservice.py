@@ -151,6 +151,64 @@ def test_new_cluster_upgrade(env):
     assert_quiet(env)
 
 
+def with_version(version):
+    """Two replicas, one on each of two workers, which another version replaces one by one."""
+    return "applications:\n- {name: fruit, import_path: 'm:fruit', route_prefix: /fruit, args: {version: '%s'}, deployments: [{name: Mango, num_replicas: 2}]}\n" % version
+
+
+def test_in_place_update_that_is_taken_back(env):
+    """While Serve exchanges replicas."""
+    kube, ns = setup(env)
+    o = service("s", serveConfigV2=with_version("1"))
+    group = o["spec"]["rayClusterConfig"]["workerGroupSpecs"][0]
+    group["replicas"] = group["minReplicas"] = 2
+    kube.create("rayservices", ns, o)
+    wait_serving(kube, ns, endpoints=3)
+    old, load = active(kube, ns), Load(env.sb, ns, service="s-serve-svc")
+    runs = lambda: status(kube, ns)["activeServiceStatus"]["applicationStatuses"]["fruit"]["status"] == "RUNNING"
+    kube.patch("rayservices", ns, "s", {"spec": {"serveConfigV2": with_version("2")}})
+    wait_for("Serve to exchange replicas", lambda: not runs())
+    kube.patch("rayservices", ns, "s", {"spec": {"serveConfigV2": with_version("1")}})
+    wait_for("the configuration of before", lambda: status(kube, ns)["activeServiceStatus"]["acceptedServeConfig"]["text"] == with_version("1") and runs())
+    load.reached(old)
+    assert [c["metadata"]["name"] for c in kube.list("rayclusters", ns)] == [old]
+    assert_quiet(env)
+
+
+def test_new_cluster_upgrade_that_is_taken_back(env):
+    """While the new cluster starts: it never gets a request."""
+    kube, ns = setup(env)
+    kube.create("rayservices", ns, service("s", rayClusterDeletionDelaySeconds=2))
+    wait_serving(kube, ns, endpoints=2)
+    old, load = active(kube, ns), Load(env.sb, ns, service="s-serve-svc")
+    edit(kube, ns, "2")
+    wait_for("pods of the new cluster", lambda: pending(kube, ns) and len(pods_of(kube, ns, pending(kube, ns))) == 2)
+    edit(kube, ns, None)
+    wait_for("one cluster", lambda: not pending(kube, ns) and [c["metadata"]["name"] for c in kube.list("rayclusters", ns)] == [old])
+    load.reached(old)
+    announced(kube, ns, "s", "RollbackComplete")
+    assert_quiet(env)
+
+
+def test_a_head_that_dies(env):
+    """Its workers serve on, and the next head's Serve finds their replicas. Requests that stand in a head's own proxy would die with it."""
+    kube, ns = setup(env)
+    o = service("s", excludeHeadPodFromServeSvc=True)
+    o["spec"]["rayClusterConfig"]["gcsFaultToleranceOptions"] = {"redisAddress": "redis:6379"}
+    kube.create("rayservices", ns, o)
+    wait_serving(kube, ns)
+    cluster, load = active(kube, ns), Load(env.sb, ns, service="s-serve-svc")
+    heads = lambda: pods_of(kube, ns, cluster, "headgroup")
+    workers = lambda: {p["metadata"]["uid"] for p in pods_of(kube, ns, cluster)} - {p["metadata"]["uid"] for p in heads()}
+    first, before = heads()[0]["metadata"], workers()
+    kube.delete("pods", ns, first["name"], gracePeriodSeconds=0)
+    wait_for("another head", lambda: heads() and heads()[0]["metadata"]["uid"] != first["uid"] and conditions(status_of(kube, ns, cluster))["HeadPodReady"]["status"] == "True")
+    wait_for("Serve on it to answer", lambda: "Reconciling" not in cond(status(kube, ns)) and status(kube, ns)["activeServiceStatus"]["applicationStatuses"]["fruit"]["status"] == "RUNNING")
+    load.reached(cluster)
+    assert workers() == before, "the workers are the same"
+    assert active(kube, ns) == cluster and not pending(kube, ns)
+
+
 def test_an_old_cluster_waits_for_a_long_request(env):
     """Also when the proxies no longer count it."""
     kube, ns = setup(env, sim="ray_deploy_ms=500,ray_build_ms=100,ray_stop_ms=50,ray_drain_ms=300,ray_gauge_ms=500")
@@ -211,22 +269,53 @@ def test_a_gateway_that_follows_late(env):
     assert {a["cluster"] for a in load.stop()} == {old, new}
 
 
-def test_rollback(env):
-    kube, ns = setup(env)
-    kube.create("rayservices", ns, service("s", upgradeStrategy=GRADUAL, rayClusterDeletionDelaySeconds=2))
-    wait_serving(kube, ns, endpoints=2)
-    through(kube, ns)
+def take_back(env, kube, ns, load, share, killed=False):
+    """An upgrade, taken back when the new cluster has that share of the traffic. Both clusters answered, and then only the old one is there."""
     old = active(kube, ns)
-    load = load_through_the_route(env, ns)
     edit(kube, ns, "2")
-    wait_for("half of the traffic", lambda: status(kube, ns).get("pendingServiceStatus", {}).get("trafficRoutedPercent") == 50, 60)
+    wait_for(f"{share} % of the traffic", lambda: status(kube, ns).get("pendingServiceStatus", {}).get("trafficRoutedPercent") == share, 60)
+    new = pending(kube, ns)
+    wait_for("the new cluster to answer", lambda: not env.sb or new in {a["cluster"] for a in load.answers})
     edit(kube, ns, None)
+    if killed:
+        env.op.proc.kill()
+        env.op.proc.wait()
+        env.operator(plugins=[{"name": "raycluster"}, {"name": "rayservice"}], proxy=True)
     wait_for("the rollback", lambda: not pending(kube, ns), 60)
-    load.stop()
+    load.reached(old, new)
     s = status(kube, ns)
     assert active(kube, ns) == old and s["activeServiceStatus"]["trafficRoutedPercent"] == 100 and "RollbackInProgress" not in cond(s), s
     wait_for("the new cluster to go", lambda: len(kube.list("rayclusters", ns)) == 1)
     announced(kube, ns, "s", "RollbackComplete")
+
+
+def test_rollback(env):
+    """Through a Gateway, at half of the traffic."""
+    kube, ns = setup(env)
+    kube.create("rayservices", ns, service("s", upgradeStrategy=GRADUAL, rayClusterDeletionDelaySeconds=2))
+    wait_serving(kube, ns, endpoints=2)
+    through(kube, ns)
+    take_back(env, kube, ns, load_through_the_route(env, ns), 50)
+
+
+def test_rollback_of_the_whole_traffic(env):
+    """All traffic went to the new cluster in one step, and the old one still has its capacity."""
+    kube, ns = setup(env)
+    steps = {**GRADUAL["clusterUpgradeOptions"], "maxSurgePercent": 100, "stepSizePercent": 100}
+    kube.create("rayservices", ns, service("s", upgradeStrategy={**GRADUAL, "clusterUpgradeOptions": steps}, rayClusterDeletionDelaySeconds=2))
+    wait_serving(kube, ns, endpoints=2)
+    through(kube, ns)
+    take_back(env, kube, ns, load_through_the_route(env, ns), 100)
+
+
+def test_rollback_without_a_gateway(env):
+    """With the operator killed in the middle of it."""
+    kube, ns = setup(env)
+    o = service("s", upgradeStrategy=GRADUAL, rayClusterDeletionDelaySeconds=2)
+    o["metadata"]["annotations"] = {"rayvisor.io/traffic": "Endpoints"}
+    kube.create("rayservices", ns, o)
+    wait_serving(kube, ns, endpoints=2)
+    take_back(env, kube, ns, Load(env.sb, ns, service="s-serve-svc"), 50, killed=True)
 
 
 def test_without_a_gateway(env):
