@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The operator dies after every single write of a RayService's life, whose upgrade is rolled back and then repeated to its end.
 
-The simulated Ray serves behind a Gateway, and without one. Another operator makes the pods, and stays. A proxy lets each write of the operator that
-acts on RayServices reach its goal (the API server, or Serve where it is a configuration) and loses the answer; what would follow is held back. Then
-the process is killed, and a fresh one goes on. The steps must be those of an undisturbed life, in their order: no cluster twice, no configuration
+The simulated Ray serves behind a Gateway, without one, and with upgrades that switch all at once. Another operator makes the pods, and stays. A
+proxy lets each write of the operator that acts on RayServices reach its goal (the API server, or Serve where it is a configuration) and loses the
+answer; what would follow is held back. Then the process is killed, and a fresh one goes on. The steps must be those of an undisturbed life, in their order: no cluster twice, no configuration
 sent to a Serve that has it, no share lost or given twice. The end is the same, and then it is quiet. A client's requests all succeed meanwhile."""
 import collections, json, os, re, threading, time
 from harness import *
@@ -15,6 +15,7 @@ QUIET = 2.3   # longer than mere progress of a status is gathered for
 KINDS = ("rayservices", "rayclusters", "services", "gateways", "httproutes", "endpointslices")
 SIM = "ray_deploy_ms=700,ray_build_ms=100,ray_stop_ms=50,ray_drain_ms=300,gateway=1"
 SHORT, LONG, NEVER = 1, 6, 3600  # seconds of an interval: passes at once; can be lengthened before it has passed; does not pass
+AT_ONCE = {"type": "NewCluster"}
 
 
 def strategy(interval):
@@ -36,33 +37,45 @@ def serves(world, clusters=1):
         len(world["rayclusters"]) == clusters and "retiredClusters" not in s and "Reconciling" not in cond(s)
 
 
-def half_way(world): return shares(world["rayservices"][0]["status"]) == ((50, 50), (50, 100)) and \
-    all(a["status"] == "RUNNING" for a in world["rayservices"][0]["status"]["pendingServiceStatus"].get("applicationStatuses", {"": {"status": ""}}).values())
+def half_way(world):
+    """Half of the traffic is moved; or, all at once, the new cluster's replicas are being constructed."""
+    o = world["rayservices"][0]
+    gradual = o["spec"]["upgradeStrategy"]["type"] != AT_ONCE["type"]
+    apps = o["status"]["pendingServiceStatus"].get("applicationStatuses", {"": {"status": ""}}).values()
+    return all(a["status"] == ("RUNNING" if gradual else "DEPLOYING") for a in apps) and (not gradual or shares(o["status"]) == ((50, 50), (50, 100)))
 
 
 def begin(life):
-    o = service("s", upgradeStrategy=strategy(LONG), rayClusterDeletionDelaySeconds=1)
+    o = service("s", upgradeStrategy=life.strategy(LONG), rayClusterDeletionDelaySeconds=1)
     o["metadata"]["annotations"] = {"rayvisor.io/max-drain": "1", **life.annotations}
     life.kube.create("rayservices", life.ns, o)
 
 
+def begin_upgrade(life):
+    """All at once, the new cluster's replicas never come up: the rollback begins at the same place in every life."""
+    if life.at_once: life.rule = life.env.sb.post("sim/ray", {"match": {"namespace": life.ns}, "constructorMs": 3600000})["id"]
+    edit(life.kube, life.ns, "2")
+
+
 def stop_half_way(life):
-    """The next share never moves: the rollback begins at the same place in every life."""
+    """The next share never moves, to the same end."""
+    if life.at_once: return True
     pending = life.kube.get("rayservices", life.ns, "s").get("status", {}).get("pendingServiceStatus", {})
     if pending.get("trafficRoutedPercent") != 50: return False
-    life.kube.patch("rayservices", life.ns, "s", {"spec": {"upgradeStrategy": strategy(NEVER)}})
+    life.kube.patch("rayservices", life.ns, "s", {"spec": {"upgradeStrategy": life.strategy(NEVER)}})
     return True
 
 
 def take_back(life):
+    if life.at_once: life.kube.call("DELETE", f"/sandbox/v1/sim/ray/{life.rule}")
     head = life.kube.get("rayservices", life.ns, "s")["spec"]["rayClusterConfig"]["headGroupSpec"]
     head["template"]["spec"]["containers"][0]["env"] = None
-    life.kube.patch("rayservices", life.ns, "s", {"spec": {"upgradeStrategy": strategy(SHORT), "rayClusterConfig": {"headGroupSpec": head}}})
+    life.kube.patch("rayservices", life.ns, "s", {"spec": {"upgradeStrategy": life.strategy(SHORT), "rayClusterConfig": {"headGroupSpec": head}}})
 
 
 PHASES = (
     ("create", begin, serves),
-    ("half way", lambda life: edit(life.kube, life.ns, "2"), half_way),
+    ("half way", begin_upgrade, half_way),
     ("rollback", take_back, serves),
     ("upgrade", lambda life: edit(life.kube, life.ns, "3"), serves),
     ("delete", lambda life: life.kube.delete("rayservices", life.ns, "s"), lambda w: not any(w.values())),
@@ -113,7 +126,8 @@ class Gate:
 
 
 class Life:
-    def __init__(self, env, name, annotations, kills):
+    def __init__(self, env, name, annotations, kills, at_once):
+        self.at_once, self.rule = at_once, None
         self.env, self.kube, self.annotations, self.kills, self.deaths, self.stopped = env, env.kube, annotations, kills, 0, False
         self.name, self.ns, self.gate = name, env.kube.namespace(name), Gate(kills)
         folder = os.path.join(env.dir, name)
@@ -121,6 +135,8 @@ class Life:
         front = env.keep(Front(folder, env.kube, before=self.gate.before, after=self.gate.after))
         self.op = env.keep(Operator(folder, env.kube, kubeconfig=front.kubeconfig, namespaces=[self.ns], plugins=[{"name": "rayservice"}], proxy=True))
         self.seen = {r: Watcher(env.kube, r, self.ns) for r in ("rayservices", "rayclusters", "httproutes", "endpointslices")}
+
+    def strategy(self, interval): return AT_ONCE if self.at_once else strategy(interval)
 
     def world(self): return {k: self.kube.list(k, self.ns) for k in KINDS[:2]}
 
@@ -238,8 +254,8 @@ def check_clusters(life):
     assert life.seen["rayclusters"].count() == 3, f"{life.name}: {life.clusters()}"
 
 
-def live(env, name, annotations, kills):
-    life = Life(env, name, annotations, kills)
+def live(env, name, annotations, kills, at_once):
+    life = Life(env, name, annotations, kills, at_once)
     ends = life.run()
     for check in (check_sent, check_progress, check_weights, check_clusters): check(life)
     writes = collections.Counter(p for p, _, s, _ in life.gate.log if s < 300)
@@ -259,8 +275,8 @@ def test_crash_after_every_write(env):
     env.sandbox("--sim-opts", SIM)
     env.keep(Operator(env.dir, env.kube, name="clusters", plugins=[{"name": "raycluster"}]))
     lives = {}
-    modes = {"gateway": {}, "endpoints": {"rayvisor.io/traffic": "Endpoints"}}
-    jobs = [(f"{mode}-{how}", notes, how == "dying") for mode, notes in modes.items() for how in ("calm", "dying")]
+    modes = {"gateway": {}, "endpoints": {"rayvisor.io/traffic": "Endpoints"}, "at-once": {}}
+    jobs = [(f"{mode}-{how}", notes, how == "dying", mode == "at-once") for mode, notes in modes.items() for how in ("calm", "dying")]
     together(*(lambda j=j: lives.update({j[0]: live(env, *j)}) for j in jobs))
     for mode in modes: compare(*lives[mode + "-calm"], *lives[mode + "-dying"])
 
