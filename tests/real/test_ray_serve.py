@@ -201,12 +201,12 @@ class Served:
     def wait_alone(self):
         self.wait("one cluster", lambda: self.clusters() == [self.active()])
 
-    def undo(self, there, half_way, back, **edit):
-        """An upgrade that is taken back when that condition holds."""
+    def undo(self, there, half_way, back, pause=3, **edit):
+        """An upgrade that is taken back some seconds after that condition holds."""
         active = self.active()
         self.edit(there)
         self.wait("the upgrade to be half way", half_way)
-        time.sleep(3)
+        time.sleep(pause)
         self.edit(back, **edit)
         self.wait("the rollback", lambda: not self.pending())
         assert self.active() == active
@@ -378,23 +378,32 @@ def through_a_route(s, surge, step, interval, version):
     assert list(dict.fromkeys(w for w in weights if w[1])) == [(100 - b, b) for b in range(step, 101, step)], weights
 
 
+def back_through_a_route(s, surge, step, interval, version, share, pause):
+    """An upgrade that is taken back when the new cluster has that share of the traffic. What it leaves goes beside the next scene."""
+    active = s.active()
+    s.patch({"spec": {"upgradeStrategy": incremental(surge, step, interval, "envoy")}})
+    with scene(s.load, f"rollback of an incremental upgrade through an HTTPRoute, ({surge}, {step}, {interval}), at {share} % of the traffic") as now:
+        seen = Seen(s, "httproutes", "s-httproute", weights_of)
+        s.undo("undone", lambda: s.share() == share, version, pause)
+        weights = s.wait("the traffic to be back", lambda: (w := seen.of(active))[-1] == (100, 0) and w)
+        print(f"      weights of the old and the new cluster: {told_in_a_line(weights)}", flush=True)
+    assert len(now.clusters()) == 2 and s.active() == active, now.clusters()
+    there = [(100 - b, b) for b in range(step, share + 1, step)]
+    assert list(dict.fromkeys(weights)) == [(100, 0), *there], weights
+
+
 def test_gateway(env):
-    """Incremental upgrades through Envoy Gateway: all at once, in quarters, and half way and back."""
+    """Incremental upgrades through Envoy Gateway, all at once and in quarters, and each of them back again."""
     need_node()
     if not os.path.exists(f"{NODE}/gateway.pid"): raise Skip("no Gateway API implementation: gateway.sh could not build or start Envoy Gateway (tests/real/README.md)")
     s = Served(env, upgradeStrategy=incremental(100, 100, 1, "envoy"))
     gateway = s.wait("an address of the Gateway", lambda: s.kube.get("gateways", s.ns, "s-gateway").get("status", {}).get("addresses"))
     s.send((gateway[0]["value"], 80))
     through_a_route(s, 100, 100, 1, "2")
+    back_through_a_route(s, 100, 100, 1, "2", share=100, pause=1)  # the old cluster's capacity stays for five seconds
     through_a_route(s, 50, 25, 5, "3")
-    with scene(s.load, "rollback of an incremental upgrade through an HTTPRoute") as now:
-        seen = Seen(s, "httproutes", "s-httproute", weights_of)
-        active = s.active()
-        s.undo("4", lambda: s.share() == 50, "3")
-        s.wait_alone()
-        weights = seen.of(active)
-        print(f"      weights of the old and the new cluster: {told_in_a_line(weights)}", flush=True)
-    assert len(now.clusters()) == 2 and (50, 50) in weights and weights[-1] == (100, 0), weights
+    back_through_a_route(s, 50, 25, 5, "3", share=50, pause=3)
+    s.wait_alone()
 
 
 if __name__ == "__main__": main()
