@@ -45,20 +45,20 @@ build() { # preset, target...
 
 # Operators see all namespaces: tests side by side, which mostly wait, need a cluster each.
 real() {
-    local dir i port=16443 status=0 configs=()
+    local dir i planes=3 port=16443 status=0 configs=()
     tests/real/cluster.sh can || { echo "0 passed, 0 failed, 1 skipped" && return 0; }
     tests/real/cluster.sh build
     dir=$(mktemp -d)
     # shellcheck disable=SC2064
-    trap "tests/real/cluster.sh down '$dir/1'; tests/real/cluster.sh down '$dir/2'; rm -rf '$dir' '$log'" EXIT
+    trap "for i in $(seq -s ' ' $planes); do tests/real/cluster.sh down '$dir'/\$i; done; rm -rf '$dir' '$log'" EXIT
     export RAYVISOR_KUBECONFIG RAYVISOR_KUBECTL=${RAYVISOR_REAL_BIN:-$HOME/.cache/rayvisor-real}/kubectl
-    for i in 1 2; do
+    for i in $(seq $planes); do
         while (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 100)); done
         configs+=("$(tests/real/cluster.sh up "$dir/$i" "$port" | tail -n 1)")
         "$RAYVISOR_KUBECTL" --kubeconfig "${configs[-1]}" apply -f deploy/crds >/dev/null
     done
     RAYVISOR_KUBECONFIG=$(IFS=: && echo "${configs[*]}")
-    run_tests -L integration -j 2 | tee "$dir/log" || status=1
+    run_tests -L integration -j $planes | tee "$dir/log" || status=1
     echo "== skipped on a real API server, and why"
     sed -n 's/^SKIP [a-z0-9_]*: //p' build/Testing/Temporary/LastTest.log | sort | uniq -c
     tally "$dir/log"
