@@ -515,8 +515,25 @@ static void schema(void) {
     const struct config_env unknown = {ours, ours, "toy gone"};
     struct rv_error err = {0};
     rv_autobuf struct rv_buf out = {0}, none = {0};
-    NEED(config_print_schema(&env, &out, &err) == 0);
+    int r = config_print_schema(&env, &out, &err);
+    NEED(r == 0);
     for (size_t i = 0; i < RV_ARRAY_LEN(texts); i++) CHECK_ROW(strstr(rv_buf_cstr(&out), texts[i]) != NULL, texts[i]);
+    rv_autobuf struct rv_buf mp = {0};
+    r = rv_json_to_mp(rv_buf_str(&out), NULL, &mp, &err);
+    NEED(r == 0);
+    static const struct {
+        const char *path, *type;
+    } types[] = {{"config", "object"},
+                 {"config.properties.mode", "string"},
+                 {"config.properties.leaderElection.properties.enabled", "boolean"},
+                 {"config.properties.pluginDirs", "array"},
+                 {"settings", "object"},
+                 {"settings.properties.toy", "object"},
+                 {"settings.properties.toy.properties.ratio", "number"}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(types); i++) {
+        struct rv_val v = rv_val_path((struct rv_val){mp.p, mp.n}, types[i].path);
+        CHECK_ROW(rv_str_is(rv_path_str(v, "type"), types[i].type), types[i].path);
+    }
     CU_ASSERT_TRUE(config_print_schema(&unknown, &none, &err) != 0 && strstr(err.text, "gone.yaml") != NULL);
 }
 
