@@ -308,6 +308,20 @@ static void comparing(void) {
         {"{name: toy}", "{name: toy, grants: []}", false},
         {"{name: toy, grants: [{apiVersion: v1, resource: pods, verbs: [get]}]}",
          "{name: toy, grants: [{apiVersion: v1, resource: pods, verbs: [get], namespaces: [a]}]}", false},
+        {"{name: toy, grants: [{apiVersion: v1, resource: pods, verbs: [get, patch]}]}",
+         "{name: toy, grants: [{apiVersion: v1, resource: pods, verbs: [get, patch]}]}", true},
+        {"{name: toy, grants: [{apiVersion: v1, resource: pods, verbs: [get]}]}",
+         "{name: toy, grants: [{apiVersion: v1, resource: pods, verbs: [patch]}]}", false},
+        {"{name: toy, grants: [{apiVersion: v1, resource: pods, verbs: [get]}]}",
+         "{name: toy, grants: [{apiVersion: v1, resource: secrets, verbs: [get]}]}", false},
+        {"{name: toy, grants: [{apiVersion: v1, resource: pods, verbs: [get]}]}",
+         "{name: toy, grants: [{apiVersion: v2, resource: pods, verbs: [get]}]}", false},
+        {"{name: toy, grants: [{apiVersion: v1, resource: pods, verbs: [patch]}]}",
+         "{name: toy, grants: [{apiVersion: v1, resource: pods, subresource: status, verbs: [patch]}]}", false},
+        {"{name: toy, http: [\"http://a/*\"]}", "{name: toy, http: [\"http://a/*\"]}", true},
+        {"{name: toy, http: [\"http://a/*\"]}", "{name: toy, http: [\"http://b/*\"]}", false},
+        {"{name: toy}", "{name: toy, limits: {maxInFlight: 5}}", false},
+        {"{name: toy}", "{name: toy, limits: {maxHttp: 5}}", false},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         struct rv_error err = {0};

@@ -443,6 +443,26 @@ static void dropped(void) {
     }
 }
 
+/* An answer may end before the request: what is left of it is not sent, which a request that was sent needs not say. */
+static void answered_early(void) {
+    static uint8_t large[100000];
+    for (int all = 0; all < 2; all++) {
+        rv_autobuf struct rv_buf sent = {0};
+        struct h2_session *s = h2_session_new();
+        struct h2_request r = request;
+        r.body = (struct rv_bytes){large, all != 0 ? 5 : sizeof large};
+        struct h2_stream *t = h2_session_submit(s, &r, NULL);
+        pump(s, &sent);
+        receive(s, (const struct frame[]){HELLO, {HEADERS, WHOLE, 1, P(STATUS_200)}}, 2, 4096);
+        pump(s, &sent);
+        CU_ASSERT_PTR_EQUAL(h2_session_next_ended(s), t);
+        CU_ASSERT_TRUE(t->end == H2_ANSWERED && h2_session_accepts(s));
+        CU_ASSERT_EQUAL(memmem(sent.p, sent.n, "\0\0\4\x03\0\0\0\0\x01\0\0\0\0", 13) != NULL, all == 0);
+        h2_stream_free(t);
+        h2_session_free(s);
+    }
+}
+
 /* More than the server allows at once wait in the session; what was not sent may be sent elsewhere. */
 static void more_than_the_server_allows(void) {
     static const struct frame one_at_a_time[] = {{SETTINGS, 0, 0, P("\0\3\0\0\0\1")}};
@@ -498,6 +518,7 @@ static const struct suite_test tests[] = {{"what comes back", what_comes_back},
                                           {"what goes out", what_goes_out},
                                           {"what no server takes", what_no_server_takes},
                                           {"headers are bounded", headers_are_bounded},
+                                          {"answered early", answered_early},
                                           {"headers fill the bound", headers_fill_the_bound},
                                           {"dropped", dropped},
                                           {"more than the server allows", more_than_the_server_allows}};
