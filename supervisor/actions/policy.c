@@ -47,6 +47,7 @@ static bool may_use(const struct config_plugin *p, const struct rv_http_request 
  * namespace. */
 static int check_secret(const struct config_plugin *p, const struct rv_http_request *r, struct rv_error *err) {
     bool home = false;
+    struct rv_str url = url_without_query(r->url);
     if (!may_use(p, r))
         return rv_error_set(err, RV_E_DENIED,
                             "plugin " RV_STR_FMT " may not use key %.*s of Secret %.*s/%.*s as a credential: none of "
@@ -59,18 +60,19 @@ static int check_secret(const struct config_plugin *p, const struct rv_http_requ
                                "plugin " RV_STR_FMT " may not send Secret %.*s/%.*s to %.*s: a credential goes to a "
                                "Service of its own namespace (NAME.%.*s.svc.DOMAIN), by an http pattern that spells "
                                "the domain out",
-                               RV_STR_ARG(p->name), QUOTE(r->secret_ns), QUOTE(r->secret_name), QUOTE(r->url),
+                               RV_STR_ARG(p->name), QUOTE(r->secret_ns), QUOTE(r->secret_name), QUOTE(url),
                                QUOTE(r->secret_ns));
 }
 
 static int check_http(const struct config_plugin *p, const struct msg_action *a, struct rv_error *err) {
     const struct rv_http_request *r = &a->http;
+    struct rv_str url = url_without_query(r->url);
     bool granted = false;
     for (size_t i = 0; i < p->http.n && !granted; i++) granted = url_matches(p->http.list[i], r->url);
     if (!granted)
         return rv_error_set(err, RV_E_DENIED,
                             "plugin " RV_STR_FMT " may not reach %.*s: no http pattern of its grants matches",
-                            RV_STR_ARG(p->name), QUOTE(r->url));
+                            RV_STR_ARG(p->name), QUOTE(url));
     bool secret = r->secret_name.n != 0 || r->secret_ns.n != 0 || r->secret_key.n != 0;
     return secret ? check_secret(p, r, err) : 0;
 }

@@ -156,3 +156,8 @@ bool url_is_service(struct rv_str pattern, struct rv_str url, struct rv_str ns) 
     return service && ns.n != 0 && rv_str_eq(of, ns) && want.host.n > domain.n &&
            rv_str_eq(from(want.host, want.host.n - domain.n), domain);
 }
+
+struct rv_str url_without_query(struct rv_str url) {
+    const char *query = url.n != 0 ? memchr(url.p, '?', url.n) : NULL;
+    return (struct rv_str){url.p, query != NULL ? (size_t)(query - url.p) : url.n};
+}

@@ -23,4 +23,7 @@ bool url_is_service(struct rv_str pattern, struct rv_str url, struct rv_str ns);
 /* '*' matches any characters. */
 bool glob_matches(struct rv_str pattern, struct rv_str text);
 
+/* For what is logged and kept: a query may have anything in it. */
+struct rv_str url_without_query(struct rv_str url);
+
 #endif

@@ -241,6 +241,9 @@ static void test_projection(void) {
         {{"l[ray.io/x]"}, "{\"l\":{\"ray.io/x\":1,\"ray.io/y\":2}}", "{\"l\":{\"ray.io/x\":1}}"},
         {{"a[][].b"}, "{\"a\":[[{\"b\":1,\"c\":1}],[]]}", "{\"a\":[[{\"b\":1}],[]]}"},
         {{"a.b"}, "{\"a\":null}", "{\"a\":null}"},
+        {{"a.b"}, "{\"a\":[1,null,\"s\",[2],{\"b\":1}]}", "{\"a\":[]}"}, /* an object was expected */
+        {{"a[].b"}, "{\"a\":{\"b\":1,\"c\":[2]}}", "{\"a\":{}}"},
+        {{"a.b"}, "{\"a\":7}", "{\"a\":7}"},
         {{"metadata"}, "{\"metadata\":{\"managedFields\":[{}],\"name\":\"n\"}}", "{\"metadata\":{\"name\":\"n\"}}"},
         {{"metadata.managedFields"}, "{\"metadata\":{\"managedFields\":[{}]}}", "{\"metadata\":{}}"},
         {{NULL},

@@ -308,6 +308,20 @@ static void comparing(void) {
         {"{name: toy}", "{name: toy, grants: []}", false},
         {"{name: toy, grants: [{apiVersion: v1, resource: pods, verbs: [get]}]}",
          "{name: toy, grants: [{apiVersion: v1, resource: pods, verbs: [get], namespaces: [a]}]}", false},
+        {"{name: toy, grants: [{apiVersion: v1, resource: pods, verbs: [get, patch]}]}",
+         "{name: toy, grants: [{apiVersion: v1, resource: pods, verbs: [get, patch]}]}", true},
+        {"{name: toy, grants: [{apiVersion: v1, resource: pods, verbs: [get]}]}",
+         "{name: toy, grants: [{apiVersion: v1, resource: pods, verbs: [patch]}]}", false},
+        {"{name: toy, grants: [{apiVersion: v1, resource: pods, verbs: [get]}]}",
+         "{name: toy, grants: [{apiVersion: v1, resource: secrets, verbs: [get]}]}", false},
+        {"{name: toy, grants: [{apiVersion: v1, resource: pods, verbs: [get]}]}",
+         "{name: toy, grants: [{apiVersion: v2, resource: pods, verbs: [get]}]}", false},
+        {"{name: toy, grants: [{apiVersion: v1, resource: pods, verbs: [patch]}]}",
+         "{name: toy, grants: [{apiVersion: v1, resource: pods, subresource: status, verbs: [patch]}]}", false},
+        {"{name: toy, http: [\"http://a/*\"]}", "{name: toy, http: [\"http://a/*\"]}", true},
+        {"{name: toy, http: [\"http://a/*\"]}", "{name: toy, http: [\"http://b/*\"]}", false},
+        {"{name: toy}", "{name: toy, limits: {maxInFlight: 5}}", false},
+        {"{name: toy}", "{name: toy, limits: {maxHttp: 5}}", false},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         struct rv_error err = {0};
@@ -515,8 +529,25 @@ static void schema(void) {
     const struct config_env unknown = {ours, ours, "toy gone"};
     struct rv_error err = {0};
     rv_autobuf struct rv_buf out = {0}, none = {0};
-    NEED(config_print_schema(&env, &out, &err) == 0);
+    int r = config_print_schema(&env, &out, &err);
+    NEED(r == 0);
     for (size_t i = 0; i < RV_ARRAY_LEN(texts); i++) CHECK_ROW(strstr(rv_buf_cstr(&out), texts[i]) != NULL, texts[i]);
+    rv_autobuf struct rv_buf mp = {0};
+    r = rv_json_to_mp(rv_buf_str(&out), NULL, &mp, &err);
+    NEED(r == 0);
+    static const struct {
+        const char *path, *type;
+    } types[] = {{"config", "object"},
+                 {"config.properties.mode", "string"},
+                 {"config.properties.leaderElection.properties.enabled", "boolean"},
+                 {"config.properties.pluginDirs", "array"},
+                 {"settings", "object"},
+                 {"settings.properties.toy", "object"},
+                 {"settings.properties.toy.properties.ratio", "number"}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(types); i++) {
+        struct rv_val v = rv_val_path((struct rv_val){mp.p, mp.n}, types[i].path);
+        CHECK_ROW(rv_str_is(rv_path_str(v, "type"), types[i].type), types[i].path);
+    }
     CU_ASSERT_TRUE(config_print_schema(&unknown, &none, &err) != 0 && strstr(err.text, "gone.yaml") != NULL);
 }
 

@@ -458,13 +458,18 @@ static void refused(void) {
     for (uint64_t i = 2; i < 5; i++)
         fixture_ask(w, &w->a, &(struct ask){.id = i, .verb = RV_VERB_GET, .name = names[i]});
     CU_ASSERT_TRUE(w->a.results[4].code == RV_E_THROTTLED && w->a.results[3].times == 0);
+    CU_ASSERT_EQUAL(executor_open(w->executor, &w->a.client), 2);
+    CU_ASSERT_EQUAL(executor_open(w->executor, &w->b.client), 0);
     SCRIPT_UNTIL(w->stage->s.loop, w->a.result_n == 5);
     CU_ASSERT_TRUE(w->a.results[2].code == 0 && w->a.results[3].code == 0);
     /* What waits for others than the API server is counted by itself. */
     w->a.config.max_http = 1;
-    fixture_ask(w, &w->a, &(struct ask){.id = 5, .verb = RV_VERB_TIMER});
+    fixture_ask(w, &w->a, &(struct ask){.id = 5, .verb = RV_VERB_TIMER, .delay_ms = 50});
     fixture_ask(w, &w->a, &(struct ask){.id = 6, .verb = RV_VERB_TIMER});
     CU_ASSERT_TRUE(w->a.results[6].code == RV_E_THROTTLED && w->a.results[5].times == 0);
+    loop_turn(w->stage->s.loop, 0);
+    CU_ASSERT_EQUAL(executor_open(w->executor, &w->a.client), 0);
+    CU_ASSERT_EQUAL(w->a.results[5].times, 0); /* it runs, but a timer is nothing to wait for */
     CU_ASSERT_PTR_NOT_NULL(strstr(w->a.results[6].message, "limits.maxHttp"));
     CU_ASSERT_EQUAL(fixture_result(w, &w->a, 5)->code, 0);
     fixture_free(w);

@@ -388,6 +388,33 @@ static void headers_are_bounded(void) {
     h2_session_free(s);
 }
 
+/* Of the names and values of the headers, as many bytes as are allowed and one more. */
+static void headers_fill_the_bound(void) {
+    for (size_t over = 0; over < 2; over++) {
+        struct h2_session *s = h2_session_new();
+        rv_autobuf struct rv_buf in = {0}, fields = {0};
+        size_t n = H2_HEADERS_MAX - strlen(":status200") - strlen("x") + over;
+        rv_buf_adds(&fields, STATUS_200);
+        rv_buf_add(&fields, "\x00\x01x\x7f", 4);
+        for (size_t rest = n - 127; fields.p[fields.n - 1] >= 0x7f; rest >>= 7) /* HPACK: 7 bits in each byte */
+            rv_buf_addc(&fields, (uint8_t)(rest >= 128 ? (rest & 127) | 128 : rest));
+        for (size_t i = 0; i < n; i++) rv_buf_addc(&fields, 'v');
+        CU_ASSERT_PTR_NOT_NULL(h2_session_submit(s, &request, NULL));
+        pump(s, NULL);
+        add_frame(&in, &(struct frame)HELLO);
+        add_frame(&in, &(struct frame){HEADERS, END_STREAM, 1, (const char *)fields.p, 16384});
+        add_frame(&in, &(struct frame){CONTINUATION, 0, 1, (const char *)fields.p + 16384, 16000});
+        add_frame(&in, &(struct frame){CONTINUATION, END_HEADERS, 1, (const char *)fields.p + 32384, fields.n - 32384});
+        h2_session_receive(s, rv_buf_bytes(&in));
+        pump(s, NULL);
+        struct h2_stream *t = h2_session_next_ended(s);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(t);
+        CU_ASSERT_EQUAL(t->end, over != 0 ? H2_TOO_BIG : H2_ANSWERED);
+        h2_stream_free(t);
+        h2_session_free(s);
+    }
+}
+
 /* Dropped before it went out, while it waits, and after it has ended: nobody hears of it, and no memory is left. */
 static void dropped(void) {
     static const struct frame answer[] = {HELLO, {HEADERS, WHOLE, 1, P(STATUS_200)}};
@@ -412,6 +439,26 @@ static void dropped(void) {
         pump(s, NULL);
         CU_ASSERT_PTR_EQUAL(h2_session_next_ended(s), next);
         h2_stream_free(next);
+        h2_session_free(s);
+    }
+}
+
+/* An answer may end before the request: what is left of it is not sent, which a request that was sent needs not say. */
+static void answered_early(void) {
+    static uint8_t large[100000];
+    for (int all = 0; all < 2; all++) {
+        rv_autobuf struct rv_buf sent = {0};
+        struct h2_session *s = h2_session_new();
+        struct h2_request r = request;
+        r.body = (struct rv_bytes){large, all != 0 ? 5 : sizeof large};
+        struct h2_stream *t = h2_session_submit(s, &r, NULL);
+        pump(s, &sent);
+        receive(s, (const struct frame[]){HELLO, {HEADERS, WHOLE, 1, P(STATUS_200)}}, 2, 4096);
+        pump(s, &sent);
+        CU_ASSERT_PTR_EQUAL(h2_session_next_ended(s), t);
+        CU_ASSERT_TRUE(t->end == H2_ANSWERED && h2_session_accepts(s));
+        CU_ASSERT_EQUAL(memmem(sent.p, sent.n, "\0\0\4\x03\0\0\0\0\x01\0\0\0\0", 13) != NULL, all == 0);
+        h2_stream_free(t);
         h2_session_free(s);
     }
 }
@@ -471,6 +518,8 @@ static const struct suite_test tests[] = {{"what comes back", what_comes_back},
                                           {"what goes out", what_goes_out},
                                           {"what no server takes", what_no_server_takes},
                                           {"headers are bounded", headers_are_bounded},
+                                          {"answered early", answered_early},
+                                          {"headers fill the bound", headers_fill_the_bound},
                                           {"dropped", dropped},
                                           {"more than the server allows", more_than_the_server_allows}};
 SUITE_MAIN("h2 session", tests)

@@ -435,7 +435,44 @@ static void nameless(void) {
     end(&w);
 }
 
-static const struct suite_test tests[] = {{"orders", orders},
+static void versions(void) {
+    static const struct {
+        const char *a, *b;
+        int order;
+    } rows[] = {{"1", "2", -1},
+                {"2", "2", 0},
+                {"10", "9", 1},
+                {"9", "10", -1},
+                {"0010", "9", 1},
+                {"9", "0010", -1},
+                {"007", "7", 0},
+                {"0", "000", 0},
+                {"0", "1", -1},
+                {"1", "0", 1},
+                {"", "1", -1},
+                {"", "", 0},
+                {"", "0", 0},
+                {"120", "119", 1},
+                {"18446744073709551616", "9", 1},
+                /* What is no number has no order. */
+                {"a", "1", 0},
+                {"1", "a", 0},
+                {"1/", "2", 0},
+                {"2", "1/", 0},
+                {"1:", "2", 0},
+                {"2", "1:", 0},
+                {"-1", "1", 0},
+                {"1", "1 ", 0},
+                {"x1", "22", 0},
+                {"22", "x1", 0}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        int order = store_version_cmp(rv_str(rows[i].a), rv_str(rows[i].b));
+        CHECK_ROW((order > 0) - (order < 0) == rows[i].order, rows[i].a);
+    }
+}
+
+static const struct suite_test tests[] = {{"versions", versions},
+                                          {"orders", orders},
                                           {"quiet", quiet},
                                           {"refused", refused},
                                           {"relist", relist},
