@@ -37,7 +37,7 @@ ALLOWED = {
     "plugins/mtls": RAY,
     "plugins/autoscaler": RAY,
     "supervisor": PROTOCOL,
-    "supervisor/ctl": RAY + ["supervisor/kube/kube.h"],  # a program for people, which knows the kinds of Ray
+    "supervisor/ctl": RAY + ["supervisor/kube/kube.h", "supervisor/config", "supervisor/plan"],  # a program for people, which knows the kinds of Ray
     "supervisor/store": BASE,
     "supervisor/curl": BASE,
     "supervisor/config": BASE,
@@ -61,6 +61,9 @@ ALLOWED = {
     "supervisor/requests": SHARED + ["supervisor/curl"],
     "supervisor/twin": SHARED,
     "supervisor/actions": ACTIONS,
+    "supervisor/proc/once.c": PROTOCOL + ["supervisor/config", "supervisor/proc/once.h", "supervisor/proc/spawn.h"],
+    "supervisor/proc/once.h": PROTOCOL + ["supervisor/config"],
+    "supervisor/plan": PROTOCOL + ["supervisor/config", "supervisor/proc/once.h"],
     "supervisor/proc": PROC,
     "supervisor/health.c": PROC + ["supervisor/health.h", "supervisor/proc"],
     "supervisor/health.h": SHARED,
