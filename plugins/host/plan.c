@@ -251,15 +251,17 @@ static void answer_all(struct plan *p) {
 /* ---- the run ----------------------------------------------------------------------------------------------- */
 
 static void welcome(struct plan *p) {
-    uint64_t drawn = (uint64_t)rv_path_int(p->given, "seed", 0);
-    uint8_t seed[32] = {1};
-    memcpy(seed + 8, &drawn, sizeof drawn);
+    uint64_t drawn = (uint64_t)rv_path_int(p->given, "seed", 0) + UINT64_C(0x9e3779b97f4a7c15), words[4];
+    for (size_t i = 0; i < RV_ARRAY_LEN(words); i++) {
+        drawn = (drawn ^ drawn >> 31) * UINT64_C(0xbf58476d1ce4e5b9) + i;
+        words[i] = drawn ^ drawn >> 29;
+    }
     tell(p, &(struct msg){.type = MSG_WELCOME,
                           .welcome = {.epoch = 1,
                                       .instance = 1,
                                       .credit_messages = UINT32_MAX,
                                       .credit_bytes = UINT32_MAX,
-                                      .seed = {seed, sizeof seed},
+                                      .seed = {(const uint8_t *)words, sizeof words},
                                       .kinds = p->kinds,
                                       .settings = rv_val_get(p->given, "settings"),
                                       .max_in_flight = IN_FLIGHT,

@@ -2,6 +2,7 @@
  * matched by what names them, where each has a name of its own. */
 #include "plan_parts.h"
 
+#include "ipc/base/yaml.h"
 #include "mask.h"
 #include "rayvisor/json.h"
 
@@ -81,7 +82,7 @@ static bool names_all(struct rv_val list, const char *key) {
 }
 
 static const char *key_of(struct rv_val a, struct rv_val b) {
-    static const char *const keys[] = {"groupName", "name", "mountPath", "key", "type"};
+    static const char *const keys[] = {"groupName", "name", "import_path", "mountPath", "key", "type"};
     for (size_t i = 0; i < RV_ARRAY_LEN(keys); i++)
         if (names_all(a, keys[i]) && names_all(b, keys[i])) return keys[i];
     return NULL;
@@ -129,10 +130,26 @@ static void compare(struct differ *d, struct side a, struct side b, int depth) {
         report(d, a, b);
 }
 
+/* YAML in a text is compared as what it says. */
+static struct rv_node *opened(struct rv_arena *a, struct rv_val v, int depth) {
+    static const char *const texts[] = {"serveConfigV2", "runtimeEnvYAML"};
+    static const struct yaml_opts how = {.repeats = true, .max_nodes = 100000};
+    if (rv_val_type(v) != RV_MAP || depth > DEEPEST) return rv_node_from(a, v);
+    struct rv_node *n = rv_node_map(a);
+    for (struct rv_iter it = rv_iter(v); rv_iter_next(&it);) {
+        struct rv_node *said = NULL;
+        for (size_t i = 0; i < RV_ARRAY_LEN(texts); i++)
+            if (rv_str_is(it.key, texts[i])) said = yaml_tree(a, rv_val_str(it.val), &how, NULL);
+        bool yaml = rv_node_type(said) == RV_MAP || rv_node_type(said) == RV_ARRAY;
+        rv_node_setn(a, n, it.key, yaml ? said : opened(a, it.val, depth + 1));
+    }
+    return n;
+}
+
 /* What people write of an object, and what controllers decide; not what the API server counts. */
 static struct rv_val written(struct rv_arena *a, struct rv_val v) {
     static const char *const of_meta[] = {"labels", "annotations", "finalizers", "ownerReferences"};
-    struct rv_node *n = rv_node_from(a, v), *meta = rv_node_map(a);
+    struct rv_node *n = opened(a, v, 0), *meta = rv_node_map(a);
     struct rv_val have = rv_val_get(v, "metadata");
     if (!rv_val_present(v)) return RV_VAL_ABSENT;
     for (size_t i = 0; i < RV_ARRAY_LEN(of_meta); i++) {

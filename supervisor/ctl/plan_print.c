@@ -12,11 +12,16 @@ enum { NAMES_SHOWN = 3, FIELDS_SHOWN = 12 };
 
 /* ---- sentences --------------------------------------------------------------------------------------------------- */
 
+/* A controller's words say nothing new if they end with what was said, or warned of. */
+static bool says_again(const struct plan_sentence *s, int voice, struct rv_str text) {
+    bool ends = s->text.n > 0 && text.n >= s->text.n && memcmp(text.p + text.n - s->text.n, s->text.p, s->text.n) == 0;
+    return voice == PLAN_SAYS ? ends : s->voice == voice && rv_str_eq(s->text, text);
+}
+
 void plan_report_say(struct plan_report *r, struct rv_str kind, struct rv_str ns, struct rv_str name, int voice,
                      struct rv_str text) {
     for (const struct plan_sentence *s = r->first; s != NULL; s = s->next)
-        if (s->voice == voice && rv_str_eq(s->text, text) && rv_str_eq(s->name, name) && rv_str_eq(s->kind, kind) &&
-            rv_str_eq(s->ns, ns))
+        if (rv_str_eq(s->name, name) && rv_str_eq(s->kind, kind) && rv_str_eq(s->ns, ns) && says_again(s, voice, text))
             return;
     struct plan_sentence *s = rv_arena_alloc(r->arena, sizeof *s);
     *s = (struct plan_sentence){.kind = rv_arena_str(r->arena, kind),

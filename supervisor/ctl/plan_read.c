@@ -122,12 +122,13 @@ static int read_all(const char *path, struct rv_buf *out, struct rv_error *err) 
 
 int plan_read_file(struct plan_reading *r, const char *path) {
     rv_autobuf struct rv_buf text = {0};
-    const struct yaml_opts o = {.name = path, .anchors = true, .max_nodes = NODES_MAX};
+    const char *shown = strcmp(path, "-") == 0 ? "standard input" : path;
+    const struct yaml_opts o = {.name = shown, .anchors = true, .max_nodes = NODES_MAX};
     r->documents_last = &r->documents;
     int code = read_all(path, &text, &r->c->err);
     if (code == 0) code = yaml_each(rv_buf_str(&text), &o, on_document, r, &r->c->err);
     if (code == 0 && r->documents == NULL)
-        code = rv_error_set(&r->c->err, RV_E_INVALID, "%s has no object of ray.io", path);
+        code = rv_error_set(&r->c->err, RV_E_INVALID, "%s has no object of ray.io", shown);
     return code;
 }
 
