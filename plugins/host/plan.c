@@ -66,6 +66,15 @@ static void on_change(void *arg, const struct pretend_object *o, struct rv_val b
     tell_object(p, o, before);
 }
 
+static bool is_wanted(const struct plan *p, const struct rv_key *key) {
+    struct rv_val keys = rv_val_get(p->given, "keys");
+    for (struct rv_iter it = rv_iter(keys); rv_iter_next(&it);)
+        if (rv_str_eq(rv_val_str(rv_val_at(it.val, 0)), key->ns) &&
+            rv_str_eq(rv_val_str(rv_val_at(it.val, 1)), key->name))
+            return true;
+    return false;
+}
+
 /* ---- what is written down ---------------------------------------------------------------------------------- */
 
 static void write_key(struct jsonw *w, const struct rv_key *key) {
@@ -138,6 +147,7 @@ static void note_http(struct plan *p, const struct msg_action *m) {
 static void on_explained(void *arg, const struct rv_key *key, struct rv_str lines) {
     struct plan *p = arg;
     struct jsonw *w = &p->said;
+    if (!is_wanted(p, key)) return;
     jsonw_begin_object(w, NULL);
     jsonw_str(w, "namespace", key->ns);
     jsonw_str(w, "name", key->name);
@@ -164,15 +174,6 @@ static void on_send(void *arg, struct msg *m) {
     q->bytes = msg_own(&q->m);
     *p->asked_last = q;
     p->asked_last = &q->next;
-}
-
-static bool is_wanted(const struct plan *p, const struct rv_key *key) {
-    struct rv_val keys = rv_val_get(p->given, "keys");
-    for (struct rv_iter it = rv_iter(keys); rv_iter_next(&it);)
-        if (rv_str_eq(rv_val_str(rv_val_at(it.val, 0)), key->ns) &&
-            rv_str_eq(rv_val_str(rv_val_at(it.val, 1)), key->name))
-            return true;
-    return false;
 }
 
 static bool is_absent(const struct plan *p, const struct rv_action *a) {
@@ -264,6 +265,7 @@ static void welcome(struct plan *p) {
                                       .seed = {(const uint8_t *)words, sizeof words},
                                       .kinds = p->kinds,
                                       .settings = rv_val_get(p->given, "settings"),
+                                      .time_zones = rv_val_get(p->given, "timeZones"),
                                       .max_in_flight = IN_FLIGHT,
                                       .max_http = HTTP_IN_FLIGHT}});
 }

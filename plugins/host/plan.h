@@ -6,7 +6,7 @@
  * by supervisor/plan.
  *
  * What is given, in msgpack:
- *   kinds, settings    as in WELCOME
+ *   kinds, settings, timeZones    as in WELCOME
  *   selectors          [text]: the selector of each kind
  *   now                wall clock, ns
  *   seed               a number: another one draws other names

@@ -137,8 +137,8 @@ static bool misshapen(struct shape *s, struct rv_node *n, struct rv_val schema, 
     enum rv_type type = rv_node_type(n);
     if (depth > DEEPEST || type == RV_NULL || rv_path_bool(schema, "x-kubernetes-int-or-string", false)) return false;
     if (!says_type(type, want))
-        return rc_reject(s->why, RV_STR_FMT ": is a %s, not of type " RV_STR_FMT, RV_STR_ARG(rv_buf_str(&s->path)),
-                         rv_type_name(type), RV_STR_ARG(want));
+        return rc_reject(s->why, RV_STR_FMT ": is of type %s; accepted is " RV_STR_FMT,
+                         RV_STR_ARG(rv_buf_str(&s->path)), rv_type_name(type), RV_STR_ARG(want));
     if (type == RV_STRING && rv_val_len(words) > 0 && !in_list(words, rv_node_text(n)))
         return rc_reject(s->why, RV_STR_FMT ": \"" RV_STR_FMT "\" is none of the accepted values",
                          RV_STR_ARG(rv_buf_str(&s->path)), RV_STR_ARG(rv_node_text(n)));

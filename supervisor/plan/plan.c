@@ -9,6 +9,7 @@
 #include "ipc/base/utf8.h"
 #include "rayvisor/json.h"
 #include "supervisor/proc/once.h"
+#include "supervisor/zoneinfo/zoneinfo.h"
 
 enum { ANSWER_MAX = 512 << 20, REASON_MAX = 1024 };
 
@@ -52,9 +53,19 @@ static void add_selectors(const struct manifest *m, struct rv_buf *b) {
     for (size_t i = 0; i < m->kind_n; i++) rv_mp_str(b, m->kinds[i].selector);
 }
 
+/* Without a database of the machine's the plugin uses the one that it was built with. */
+static void add_time_zones(const struct manifest *m, struct rv_buf *b) {
+    rv_autobuf struct rv_buf zones = {0};
+    rv_mp_cstr(b, "timeZones");
+    if (m->time_zones && zoneinfo_pack(ZONEINFO_DIR, &zones, NULL) == 0)
+        rv_mp_val(b, (struct rv_val){zones.p, zones.n});
+    else
+        rv_mp_nil(b);
+}
+
 static void write_question(const struct plan_question *q, struct rv_buf *b) {
     const struct manifest *m = q->plugin->manifest;
-    rv_mp_map(b, 8);
+    rv_mp_map(b, 9);
     rv_mp_cstr(b, "kinds");
     once_encode_kinds(m, b);
     rv_mp_cstr(b, "settings");
@@ -63,6 +74,7 @@ static void write_question(const struct plan_question *q, struct rv_buf *b) {
     rv_mp_int(b, q->now);
     rv_mp_cstr(b, "seed");
     rv_mp_uint(b, q->seed);
+    add_time_zones(m, b);
     add_selectors(m, b);
     add_names(q, b);
     add_objects(q, b);

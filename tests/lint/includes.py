@@ -63,7 +63,7 @@ ALLOWED = {
     "supervisor/actions": ACTIONS,
     "supervisor/proc/once.c": PROTOCOL + ["supervisor/config", "supervisor/proc/once.h", "supervisor/proc/spawn.h"],
     "supervisor/proc/once.h": PROTOCOL + ["supervisor/config"],
-    "supervisor/plan": PROTOCOL + ["supervisor/config", "supervisor/proc/once.h"],
+    "supervisor/plan": PROTOCOL + ["supervisor/config", "supervisor/proc/once.h", "supervisor/zoneinfo"],
     "supervisor/proc": PROC,
     "supervisor/health.c": PROC + ["supervisor/health.h", "supervisor/proc"],
     "supervisor/health.h": SHARED,
