@@ -8,7 +8,7 @@
 
 #include "ipc/base/utf8.h"
 #include "rayvisor/json.h"
-#include "supervisor/proc/once.h"
+#include "supervisor/once/once.h"
 #include "supervisor/zoneinfo/zoneinfo.h"
 
 enum { ANSWER_MAX = 512 << 20, REASON_MAX = 1024 };

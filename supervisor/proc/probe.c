@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "ipc/base/utf8.h"
-#include "once.h"
 #include "plugin_internal.h"
 #include "rayvisor/json.h"
+#include "supervisor/once/once.h"
 
 enum { OUTPUT_MAX = 64 << 10 };
 

@@ -1,7 +1,7 @@
 /* session.c - the lane of a plugin: it sends objects, results and questions, and receives actions and answers (see
  * plugin_internal.h). */
-#include "once.h"
 #include "plugin_internal.h"
+#include "supervisor/once/once.h"
 #include "supervisor/zoneinfo/zoneinfo.h"
 
 #include <stdio.h>

@@ -20,7 +20,7 @@ SHARED = PROTOCOL + ["supervisor/supervisor.h", "supervisor/config", "supervisor
 BUS = SHARED + ["supervisor/failure_log.h"]
 TRAIL = SHARED + ["supervisor/trail"]
 ACTIONS = BUS + ["supervisor/trail", "supervisor/bus", "supervisor/requests", "supervisor/leadership.h", "supervisor/twin"]
-PROC = ACTIONS + ["supervisor/actions", "supervisor/zoneinfo"]
+PROC = ACTIONS + ["supervisor/actions", "supervisor/zoneinfo", "supervisor/once"]
 ALLOWED = {
     "include": [],
     "ipc/base": [INCLUDE],
@@ -61,9 +61,8 @@ ALLOWED = {
     "supervisor/requests": SHARED + ["supervisor/curl"],
     "supervisor/twin": SHARED,
     "supervisor/actions": ACTIONS,
-    "supervisor/proc/once.c": PROTOCOL + ["supervisor/config", "supervisor/proc/once.h", "supervisor/proc/spawn.h"],
-    "supervisor/proc/once.h": PROTOCOL + ["supervisor/config"],
-    "supervisor/plan": PROTOCOL + ["supervisor/config", "supervisor/proc/once.h", "supervisor/zoneinfo"],
+    "supervisor/once": PROTOCOL + ["supervisor/config"],
+    "supervisor/plan": PROTOCOL + ["supervisor/config", "supervisor/once", "supervisor/zoneinfo"],
     "supervisor/proc": PROC,
     "supervisor/health.c": PROC + ["supervisor/health.h", "supervisor/proc"],
     "supervisor/health.h": SHARED,
