@@ -26,6 +26,7 @@
 #include "served.h"
 #include "supervisor/actions/executor.h"
 #include "supervisor/bus/feeds.h"
+#include "supervisor/config/places.h"
 #include "supervisor/control/control.h"
 #include "supervisor/http/web.h"
 #include "supervisor/proc/plugin.h"
@@ -55,8 +56,8 @@ struct options {
 struct program {
     struct supervisor s;
     struct options o;
-    char *config_dir, *exe_dir;
-    char build_plugins[4096], install_plugins[4096];
+    char *config_dir;
+    struct config_places places;
     uint64_t work_seen, work_trimmed; /* changes and actions so far, for trim_memory() */
     struct served *served;            /* what the API server serves is being asked */
     struct loop_timer *tick, *stop_timer, *reload_timer, *stop_check;
@@ -108,20 +109,6 @@ static void keep_until_end(struct program *g, struct config *c) {
     g->retired[g->retired_n++] = c;
 }
 
-static char *find_host(const struct program *g) {
-    const struct config *c = g->s.config;
-    rv_autobuf struct rv_buf b = {0};
-    if (c->host_binary.n != 0) return rv_strdup(c->host_binary);
-    const char *const places[] = {"%s/rayvisor-host", "%s/../libexec/rayvisor/rayvisor-host"};
-    for (size_t i = 0; i < RV_ARRAY_LEN(places); i++) {
-        rv_buf_clear(&b);
-        rv_buf_adds(&b, g->exe_dir);
-        rv_buf_adds(&b, places[i] + 2);
-        if (access(rv_buf_cstr(&b), X_OK) == 0) break;
-    }
-    return rv_strdup(rv_buf_str(&b));
-}
-
 /* True if the plugin goes on running. It decides itself about new settings, if it accepts them while it runs. */
 static bool keeps_running(const struct config *old, const struct config *fresh, struct plugin *p,
                           const struct config_plugin *now) {
@@ -138,7 +125,7 @@ static bool starts_anew(struct program *g, const struct config *old, const struc
 
 /* Tests each plugin that would be started. With `some`, only those that a reload would start anew. */
 static int probe_plugins(struct program *g, const struct config *c, const struct config *some, struct rv_error *err) {
-    rv_autofree char *host = find_host(g);
+    rv_autofree char *host = config_find_host(&g->places, g->s.config);
     for (size_t i = 0; i < c->plugin_n; i++) {
         const struct config_plugin *p = &c->plugins[i];
         if (!p->enabled || (some != NULL && !starts_anew(g, some, c, p))) continue;
@@ -522,7 +509,7 @@ static int start_supervisor(struct program *g, struct rv_error *err) {
     if (r == 0) r = make_runtime_dir(s->config, err);
     if (r == 0) r = connect_cluster(g, err);
     if (r != 0) return r;
-    s->host_binary = find_host(g);
+    s->host_binary = config_find_host(&g->places, s->config);
     s->store = store_new();
     s->lanes = lane_context_new();
     s->feeds = feeds_new(s);
@@ -582,7 +569,7 @@ static void free_supervisor(struct program *g) {
     config_free(s->config);
     free(s->config_refused);
     free(g->config_dir);
-    free(g->exe_dir);
+    config_free_places(&g->places);
 }
 
 /* ---- command line ----------------------------------------------------------------------------------------- */
@@ -665,18 +652,10 @@ static int parse(int argc, char **argv, struct options *o) {
 }
 
 static void find_places(struct program *g) {
-    char exe[4096];
-    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
-    exe[n > 0 ? n : 0] = 0;
-    g->exe_dir = rv_strdup(rv_str(dirname(exe)));
     rv_autofree char *copy = rv_strdup(rv_str(g->s.config_path));
     g->config_dir = rv_strdup(rv_str(dirname(copy)));
-    snprintf(g->build_plugins, sizeof g->build_plugins, "%s/../lib/rayvisor/plugins", g->exe_dir);
-    snprintf(g->install_plugins, sizeof g->install_plugins, "%s", RV_PLUGIN_DIR);
-    char *real = realpath(g->build_plugins, NULL);
-    if (real != NULL && strlen(real) < sizeof g->build_plugins) memcpy(g->build_plugins, real, strlen(real) + 1);
-    free(real);
-    g->s.env = (struct config_env){g->install_plugins, g->build_plugins, RV_OWN_PLUGINS};
+    g->places = config_find_places(RV_PLUGIN_DIR);
+    g->s.env = (struct config_env){g->places.install_plugins, g->places.build_plugins, RV_OWN_PLUGINS};
 }
 
 /* The text may be of a plugin's or a manifest's making. */

@@ -196,7 +196,7 @@ static void progress(struct service_pass *p) {
     const char *reason = stalled(p, &why);
     bool is_ready = now_is(p, RS_READY, "True");
     if (keeps_words(p)) {
-        ctx_explain(&p->ctx, "Serve is being asked; before: " RV_STR_FMT, RV_STR_ARG(line));
+        ctx_explain(&p->ctx, "Serve is being asked%s" RV_STR_FMT, line.n != 0 ? "; before: " : "", RV_STR_ARG(line));
         return;
     }
     if (reason != NULL)

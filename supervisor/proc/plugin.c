@@ -7,7 +7,7 @@
 
 #include "ipc/base/random.h"
 #include "kept.h"
-#include "spawn.h"
+#include "supervisor/once/spawn.h"
 
 enum {
     HELLO_MS = 10000,

@@ -157,7 +157,6 @@ int64_t session_generation(const void *arg, struct rv_str ns, struct rv_str name
 /* Arg is the plugin. */
 void session_quarantine(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, bool on);
 const struct store_object *session_find(const struct plugin *p, uint32_t kind, struct rv_str ns, struct rv_str name);
-void session_encode_kinds(const struct manifest *m, struct rv_buf *out); /* in the form of WELCOME */
 /* Checks that the library and the manifest belong together. If not, it returns false, and `why` says what differs. */
 bool session_fits(const struct manifest *m, const struct msg_hello *h, struct rv_buf *why);
 bool session_pump(void *arg); /* arg is the supervisor; sends what the credit allows */

@@ -15,7 +15,7 @@
 #include "ipc/base/sanitizer.h"
 #include "kept.h"
 #include "recordings.h"
-#include "spawn.h"
+#include "supervisor/once/spawn.h"
 
 enum { HEALTHY_MS = 300000, EXIT_CONFIG = 78 };
 

@@ -20,7 +20,7 @@ SHARED = PROTOCOL + ["supervisor/supervisor.h", "supervisor/config", "supervisor
 BUS = SHARED + ["supervisor/failure_log.h"]
 TRAIL = SHARED + ["supervisor/trail"]
 ACTIONS = BUS + ["supervisor/trail", "supervisor/bus", "supervisor/requests", "supervisor/leadership.h", "supervisor/twin"]
-PROC = ACTIONS + ["supervisor/actions", "supervisor/zoneinfo"]
+PROC = ACTIONS + ["supervisor/actions", "supervisor/zoneinfo", "supervisor/once"]
 ALLOWED = {
     "include": [],
     "ipc/base": [INCLUDE],
@@ -37,7 +37,7 @@ ALLOWED = {
     "plugins/mtls": RAY,
     "plugins/autoscaler": RAY,
     "supervisor": PROTOCOL,
-    "supervisor/ctl": RAY + ["supervisor/kube/kube.h"],  # a program for people, which knows the kinds of Ray
+    "supervisor/ctl": RAY + ["supervisor/kube/kube.h", "supervisor/config", "supervisor/plan"],  # a program for people, which knows the kinds of Ray
     "supervisor/store": BASE,
     "supervisor/curl": BASE,
     "supervisor/config": BASE,
@@ -61,6 +61,8 @@ ALLOWED = {
     "supervisor/requests": SHARED + ["supervisor/curl"],
     "supervisor/twin": SHARED,
     "supervisor/actions": ACTIONS,
+    "supervisor/once": PROTOCOL + ["supervisor/config"],
+    "supervisor/plan": PROTOCOL + ["supervisor/config", "supervisor/once", "supervisor/zoneinfo"],
     "supervisor/proc": PROC,
     "supervisor/health.c": PROC + ["supervisor/health.h", "supervisor/proc"],
     "supervisor/health.h": SHARED,

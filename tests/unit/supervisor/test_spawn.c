@@ -9,8 +9,8 @@
 
 #include "ipc/base/fd_limit.h"
 #include "ipc/base/log.h"
+#include "supervisor/once/spawn.h"
 #include "supervisor/proc/output.h"
-#include "supervisor/proc/spawn.h"
 #include "tests/unit/sdk/suite.h"
 
 /* A file without a name that holds the text, at its beginning. */
