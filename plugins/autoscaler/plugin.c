@@ -67,7 +67,7 @@ static void observe(struct round *r) {
     observe_cluster(r->arena, &r->cluster, &r->seen);
     (void)rv_pass_owned(r->pass, KIND_POD, observe_pod, &l);
     if (r->seen.pods == NULL) r->seen.pods = rv_arena_alloc(r->arena, sizeof *r->seen.pods);
-    if (rc_gate(&r->settings->shared, RC_GATE_MULTI_HOST, true)) see_replicas(r->arena, &r->seen);
+    if (rc_gate(&r->settings->shared, RC_GATE_MULTI_HOST, true)) observe_replicas(r->arena, &r->seen);
     r->drained = rv_arena_alloc(r->arena, r->seen.n_pods);
     noted_keep(&r->memo->drained, &r->seen);
     noted_keep(&r->memo->preempted, &r->seen);
