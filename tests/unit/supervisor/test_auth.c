@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "ipc/base/fd_limit.h"
+#include "tests/unit/sdk/heap.h"
 #include "tests/unit/sdk/suite.h"
 
 #define SECOND INT64_C(1000000000)
@@ -466,6 +467,8 @@ static void use_secret(enum held held) {
     rv_autofree char *path = in_dir("token"), *token = rv_strdup(rv_str(texts[0]));
     struct kube_config files = {.token_file = held == TOKEN_FILE ? path : NULL,
                                 .token = held == TOKEN ? token : NULL,
+                                .ca_file = held == CERTIFICATE_FILE ? path : NULL,
+                                .cert_file = held == CERTIFICATE_FILE ? path : NULL,
                                 .key_file = held == CERTIFICATE_FILE ? path : NULL};
     bool exec = held == EXEC_TOKEN || held == EXEC_CERTIFICATE;
     struct kube_auth *a = kube_auth_new(exec ? &x.c : &files, NULL);
@@ -498,9 +501,9 @@ static void wiped(void) {
         use_secret(held);
         CHECK_ROW(found_freed == 0, names[held]);
         for (int i = 0; i < 20; i++) use_secret(held); /* the allocator has kept what it keeps */
-        size_t before = mallinfo2().uordblks;
+        size_t before = heap_in_use();
         for (int i = 0; i < 20; i++) use_secret(held);
-        CHECK_ROW(mallinfo2().uordblks < before + 20 * 24, names[held]); /* and is given back */
+        CHECK_ROW(heap_in_use() < before + 20 * 24, names[held]); /* and is given back */
     }
 }
 

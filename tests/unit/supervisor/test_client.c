@@ -1,6 +1,5 @@
 /* Requests to the API server, against a scripted one: what goes out, what each answer becomes, and that every request
  * ends exactly once. */
-#include <malloc.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,6 +7,7 @@
 #include "supervisor/kube/config.h"
 #include "tests/support/script_server.h"
 #include "tests/support/stage.h"
+#include "tests/unit/sdk/heap.h"
 #include "tests/unit/sdk/suite.h"
 
 struct fixture {
@@ -320,7 +320,7 @@ static void given_back(void) {
     struct supervisor *s = &w.stage->s;
     size_t before = 0;
     for (int i = 0; i < 60; i++) {
-        if (i == 30) before = mallinfo2().uordblks; /* the allocator has kept what it keeps */
+        if (i == 30) before = heap_in_use(); /* the allocator has kept what it keeps */
         struct answer a = {0};
         struct kube_client *c =
             kube_client_new(s->loop, s->kube_config, &(struct kube_client_opts){.credentials_of = s->client}, NULL);
@@ -329,7 +329,7 @@ static void given_back(void) {
         CU_ASSERT_TRUE(a.times == 1 && a.code == RV_E_SHUTDOWN);
         loop_turn(s->loop, 0); /* it frees timers */
     }
-    CU_ASSERT_TRUE(mallinfo2().uordblks < before + 30 * 24);
+    CU_ASSERT_TRUE(heap_in_use() < before + 30 * 24);
     end(&w);
 }
 
