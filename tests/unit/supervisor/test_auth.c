@@ -459,9 +459,10 @@ void __wrap_free(void *p) {
 
 enum held { TOKEN_FILE, TOKEN, EXEC_TOKEN, EXEC_CERTIFICATE, CERTIFICATE_FILE };
 
-/* Fetches a credential three times: at first, the same again, and another one. Then it is dropped. */
+/* Fetches a credential, the same again, and another one. Then it is dropped. */
 static void use_secret(enum held held) {
-    static const char *const texts[] = {"-----BEGIN s3cr3t one", "-----BEGIN s3cr3t one", "-----BEGIN s3cr3t two"};
+    static const char *const texts[] = {"-----BEGIN s3cr3t one", "-----BEGIN s3cr3t one", "-----BEGIN s3cr3t one",
+                                        "-----BEGIN s3cr3t two"};
     struct exec_case x;
     exec_case(&x);
     rv_autofree char *path = in_dir("token"), *token = rv_strdup(rv_str(texts[0]));
