@@ -41,7 +41,7 @@ struct h2_server {
     struct loop_watch *watch;
     SSL_CTX *ctx;
     struct peer *peers;
-    size_t accepted, open, requests;
+    size_t accepted, open, requests, resets;
     unsigned refused;
     bool hang;
     struct rv_buf header;
@@ -227,8 +227,8 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *f, void *arg) {
 
 static int on_close(nghttp2_session *ng, int32_t id, uint32_t error, void *arg) {
     struct request *r = nghttp2_session_get_stream_user_data(ng, id);
-    (void)error;
-    (void)arg;
+    struct peer *p = arg;
+    p->server->resets += error == NGHTTP2_CANCEL;
     if (r != NULL) request_free(r);
     return 0;
 }
@@ -370,6 +370,7 @@ struct h2_server *h2_server_free(struct h2_server *s) {
 unsigned h2_server_port(const struct h2_server *s) { return s->port; }
 size_t h2_server_accepted(const struct h2_server *s) { return s->accepted; }
 size_t h2_server_open(const struct h2_server *s) { return s->open; }
+size_t h2_server_resets(const struct h2_server *s) { return s->resets; }
 size_t h2_server_requests(const struct h2_server *s) { return s->requests; }
 const char *h2_server_header(const struct h2_server *s) { return rv_buf_cstr((struct rv_buf *)(uintptr_t)&s->header); }
 

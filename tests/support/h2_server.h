@@ -27,6 +27,7 @@ unsigned h2_server_port(const struct h2_server *s);
 size_t h2_server_accepted(const struct h2_server *s); /* connections so far */
 size_t h2_server_open(const struct h2_server *s);     /* open connections */
 size_t h2_server_requests(const struct h2_server *s);
+size_t h2_server_resets(const struct h2_server *s);      /* requests that the client took back */
 const char *h2_server_header(const struct h2_server *s); /* of the newest request, authorization and te: "A: b\n..." */
 void h2_server_say(struct h2_server *s, struct rv_bytes body); /* for paths that are not listed above */
 void h2_server_hang(struct h2_server *s, bool hang);           /* stops reading */

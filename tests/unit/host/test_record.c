@@ -248,12 +248,14 @@ static void cut_and_broken(void) {
         uint8_t bytes[12];
         size_t n;
         const char *says;
-    } rows[] = {{"no array", {0xc0}, 1, "recording is broken at byte"},
-                {"an array of five", {0x95, 2, 0, 0, 0xc4, 0}, 6, "recording is broken at byte"},
-                {"a text among them", {0x96, 2, 0, 0, 0xa1, 'x'}, 6, "recording is broken at byte"},
-                {"an unknown kind", {0x96, 3, 0, 0, 0xc4, 0, 0xc4, 0, 0xc4, 0}, 10, "no such kind of record"},
-                {"a negative kind", {0x96, 0xff, 0, 0, 0xc4, 0, 0xc4, 0, 0xc4, 0}, 10, "no such kind of record"},
-                {"no message", {0x96, 0, 0, 0, 0xc4, 0, 0xc4, 0, 0xc4, 0}, 10, "recording: "}};
+    } rows[] = {
+        {"no array", {0xc0}, 1, "recording is broken at byte"},
+        {"an array of five", {0x95, 2, 0, 0, 0xc4, 0}, 6, "recording is broken at byte"},
+        {"a text among them", {0x96, 2, 0, 0, 0xa1, 'x'}, 6, "recording is broken at byte"},
+        {"no UTF-8 among them", {0x96, 2, 0, 0, 0xa1, 0xff, 0xc4, 0, 0xc4, 0}, 10, "recording is broken at byte"},
+        {"an unknown kind", {0x96, 3, 0, 0, 0xc4, 0, 0xc4, 0, 0xc4, 0}, 10, "no such kind of record"},
+        {"a negative kind", {0x96, 0xff, 0, 0, 0xc4, 0, 0xc4, 0, 0xc4, 0}, 10, "no such kind of record"},
+        {"no message", {0x96, 0, 0, 0, 0xc4, 0, 0xc4, 0, 0xc4, 0}, 10, "recording: "}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         rv_autofree char *said = NULL;
         rv_autobuf struct rv_buf more = {0};

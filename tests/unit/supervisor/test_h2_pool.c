@@ -287,6 +287,14 @@ static void silent_connections(void) {
     end(w);
 }
 
+/* The server is told at once, not with the next request. */
+static void taken_back(void) {
+    struct fixture *w = begin();
+    CU_ASSERT_EQUAL(ask(w, 0, "/silent", (struct rv_http_request){.timeout_ms = 40}).code, RV_E_TIMEOUT);
+    SCRIPT_UNTIL(w->loop, h2_server_resets(w->servers[0]) == 1);
+    end(w);
+}
+
 static void left_alone_after_a_failure(void) {
     struct h2_pool_limits l = h2_pool_usual;
     l.backoff_first_ms = 80;
@@ -440,6 +448,7 @@ static const struct suite_test tests[] = {{"what comes back", what_comes_back},
                                           {"dead connections", dead_connections},
                                           {"lost while under way", lost_while_under_way},
                                           {"silent connections", silent_connections},
+                                          {"taken back", taken_back},
                                           {"left alone after a failure", left_alone_after_a_failure},
                                           {"no HTTP/2 at all", no_http2_at_all},
                                           {"where it never goes", where_it_never_goes},

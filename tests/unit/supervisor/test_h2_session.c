@@ -1,5 +1,6 @@
 /* The framing of HTTP/2 requests: what a server's frames, good and malformed, make of a request. */
 #include "supervisor/requests/h2_session.h"
+#include "supervisor/requests/h2_target.h"
 
 #include <stdlib.h>
 
@@ -340,6 +341,36 @@ static void what_goes_out(void) {
     h2_session_free(s);
 }
 
+/* What a connection and a request take from a URL. */
+static void targets(void) {
+    static const struct {
+        const char *url;
+        bool ok, tls, is_name;
+        const char *host_port, *host, *authority, *path;
+    } urls[] = {{"http://head:6379/a.B/C", true, false, true, "head:6379", "head", "head:6379", "/a.B/C"},
+                {"https://head/a", true, true, true, "head:443", "head", "head", "/a"},
+                {"http://head", true, false, true, "head:80", "head", "head", "/"},
+                {"http://head/a/../b?c=%20&d", true, false, true, "head:80", "head", "head", "/a/../b?c=%20&d"},
+                {"http://127.0.0.1:1/", true, false, false, "127.0.0.1:1", "127.0.0.1", "127.0.0.1:1", "/"},
+                {"https://[fd00::1]:8/x", true, true, false, "[fd00::1]:8", "fd00::1", "[fd00::1]:8", "/x"},
+                {"ftp://head/a", false, false, false, NULL, NULL, NULL, NULL},
+                {"head:6379", false, false, false, NULL, NULL, NULL, NULL},
+                {"http://", false, false, false, NULL, NULL, NULL, NULL},
+                {"", false, false, false, NULL, NULL, NULL, NULL}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(urls); i++) {
+        struct h2_target t;
+        bool ok = h2_target_parse(rv_str(urls[i].url), &t);
+        CHECK_ROW(ok == urls[i].ok, urls[i].url);
+        if (ok && urls[i].ok) {
+            CHECK_ROW(t.tls == urls[i].tls && t.is_name == urls[i].is_name, urls[i].url);
+            CHECK_ROW(strcmp(t.host_port, urls[i].host_port) == 0 && strcmp(t.host, urls[i].host) == 0, urls[i].url);
+            CHECK_ROW(strcmp(t.authority, urls[i].authority) == 0 && strcmp(t.path, urls[i].path) == 0, urls[i].url);
+            if (strcmp(t.host_port, urls[i].host_port) != 0) printf("\n    %s", t.host_port);
+        }
+        h2_target_free(&t);
+    }
+}
+
 static void what_no_server_takes(void) {
     static const struct {
         const char *row, *path, *type, *credential;
@@ -517,6 +548,7 @@ static const struct suite_test tests[] = {{"what comes back", what_comes_back},
                                           {"frames without end", frames_without_end},
                                           {"what goes out", what_goes_out},
                                           {"what no server takes", what_no_server_takes},
+                                          {"targets", targets},
                                           {"headers are bounded", headers_are_bounded},
                                           {"answered early", answered_early},
                                           {"headers fill the bound", headers_fill_the_bound},

@@ -10,6 +10,7 @@
 #include "ipc/base/fd_limit.h"
 #include "ipc/base/log.h"
 #include "supervisor/once/spawn.h"
+#include "supervisor/proc/log_limit.h"
 #include "supervisor/proc/output.h"
 #include "tests/unit/sdk/suite.h"
 
@@ -201,7 +202,34 @@ static void flood(void) {
     end(&p);
 }
 
+/* What was left out is told as soon as there is room again, not with each line. */
+static void left_out(void) {
+    char text[1 << 18];
+    struct pipes p = begin();
+    struct log_limit c = {0};
+    int64_t now = INT64_C(1000000000000), second = 1000000000;
+    size_t allowed = 0;
+    while (log_limit_allows(&c, RV_STR("toy"), 1, now)) allowed++;
+    CU_ASSERT_EQUAL(allowed, 1000);
+    for (int i = 0; i < 4; i++) CU_ASSERT_FALSE(log_limit_allows(&c, RV_STR("toy"), 1, now));
+    CU_ASSERT_TRUE(log_limit_allows(&c, RV_STR("toy"), 1, now + second / 10)); /* one of ten */
+    CU_ASSERT_EQUAL(lines_of(&p, "suppressed", text, sizeof text), 0);
+    CU_ASSERT_TRUE(log_limit_allows(&c, RV_STR("toy"), 1, now + 2 * second));
+    CU_ASSERT_EQUAL(
+        lines_of(&p, "a plugin logs too much: lines of it are left out plugin=toy suppressed=5\n", text, sizeof text),
+        1);
+    CU_ASSERT_TRUE(log_limit_allows(&c, RV_STR("toy"), 1, now + 3 * second));
+    log_limit_report_suppressed(&c, RV_STR("toy"), now + 3 * second, true);
+    CU_ASSERT_EQUAL(lines_of(&p, "suppressed", text, sizeof text), 1);
+    /* Bytes: a megabyte at once, then so many a second. */
+    c = (struct log_limit){0};
+    CU_ASSERT_TRUE(log_limit_allows(&c, RV_STR("toy"), 3 << 20, now));
+    CU_ASSERT_FALSE(log_limit_allows(&c, RV_STR("toy"), 1, now + second));
+    CU_ASSERT_TRUE(log_limit_allows(&c, RV_STR("toy"), 1, now + 65 * second));
+    end(&p);
+}
+
 static const struct suite_test tests[] = {
-    {"a child", a_child}, {"not there", not_there}, {"memory", memory}, {"descriptors", descriptors},
-    {"lines", lines},     {"no text", no_text},     {"flood", flood}};
+    {"left out", left_out},       {"a child", a_child}, {"not there", not_there}, {"memory", memory},
+    {"descriptors", descriptors}, {"lines", lines},     {"no text", no_text},     {"flood", flood}};
 SUITE_MAIN("spawn", tests)

@@ -435,6 +435,34 @@ static void nameless(void) {
     end(&w);
 }
 
+static void count_object(void *arg, const struct store_object *o) { *(size_t *)arg += o->name.n != 0; }
+
+/* All objects of a resource, however many collections have it. */
+static void each_of(void) {
+    static const struct {
+        const char *api_version, *resource, *ns;
+        bool any;
+        size_t n;
+    } rows[] = {{"v1", "pods", "", true, 3},  {"v1", "pods", "d", true, 3}, {"v1", "pods", "e", true, 0},
+                {"v1", "jobs", "", false, 0}, {"v2", "pods", "", false, 0}, {"v1", "configmaps", "", true, 1}};
+    struct fixture w;
+    begin(&w);
+    bool widened;
+    struct store_collection_opts o = {"v1", "configmaps", "ConfigMap", NULL, NULL, NULL};
+    struct store_collection *maps = store_collection_get(w.store, &o, &widened, NULL);
+    for (int i = 0; i < 4; i++) store_put(w.pods, object(&w, (const char[]){(char)('a' + i), 0}, "u", i + 1, "x"));
+    store_put(maps, object(&w, "m", "um", 9, "x"));
+    remove_it(&w, "d", "u", 20);
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        size_t n = 0;
+        bool any = store_each_of(w.store, rv_str(rows[i].api_version), rv_str(rows[i].resource), rv_str(rows[i].ns),
+                                 count_object, &n);
+        CHECK_ROW(any == rows[i].any && n == rows[i].n, rows[i].resource);
+    }
+    store_collection_unref(maps);
+    end(&w);
+}
+
 static void versions(void) {
     static const struct {
         const char *a, *b;
@@ -472,6 +500,7 @@ static void versions(void) {
 }
 
 static const struct suite_test tests[] = {{"versions", versions},
+                                          {"each of", each_of},
                                           {"orders", orders},
                                           {"quiet", quiet},
                                           {"refused", refused},
