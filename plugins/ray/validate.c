@@ -297,6 +297,16 @@ static bool bad_status(struct check *k) {
                              " and rayv1." RC_CONDITION_SUSPENDED " conditions should not be both true");
 }
 
+/* Requests to Ray go to this name, so it must not hold what would lead them elsewhere. */
+static bool bad_head_service(struct check *k) {
+    struct rv_str name = rv_path_str(k->c->spec, "headGroupSpec.headService.metadata.name");
+    const char *why = name.n != 0 ? rv_name_dns1123_label(name) : NULL;
+    return why != NULL && rc_reject(k->out,
+                                    "spec.headGroupSpec.headService.metadata.name: no Service can be called \"%.*s\": "
+                                    "%s",
+                                    (int)(name.n < 200 ? name.n : 200), name.p, why);
+}
+
 static bool bad_scheduling(struct check *k) { return rc_scheduler_rejects(k->c, k->out); }
 
 const char *rc_validate(const struct rc_cluster *c, struct rv_buf *message) {
@@ -308,7 +318,7 @@ const char *rc_validate(const struct rc_cluster *c, struct rv_buf *message) {
                  {check_history, "InvalidRayClusterSpec"},         {check_authentication, "InvalidRayClusterSpec"},
                  {check_network_policy, "InvalidRayClusterSpec"},  {check_tls, "InvalidRayClusterSpec"},
                  {bad_strategy, "InvalidRayClusterSpec"},          {bad_status, "InvalidRayClusterStatus"},
-                 {bad_scheduling, "InvalidRayClusterMetadata"}};
+                 {bad_scheduling, "InvalidRayClusterMetadata"},    {bad_head_service, "InvalidRayClusterSpec"}};
     struct check k = {c, message};
     for (size_t i = 0; i < RV_ARRAY_LEN(rules); i++)
         if (rules[i].bad(&k)) return rules[i].reason;

@@ -67,8 +67,17 @@ static int check_secret(const struct config_plugin *p, const struct rv_http_requ
 static int check_http(const struct config_plugin *p, const struct msg_action *a, struct rv_error *err) {
     const struct rv_http_request *r = &a->http;
     struct rv_str url = url_without_query(r->url);
-    bool granted = false;
-    for (size_t i = 0; i < p->http.n && !granted; i++) granted = url_matches(p->http.list[i], r->url);
+    bool granted = false, matches = false;
+    for (size_t i = 0; i < p->http.n && !granted; i++) {
+        bool does = url_matches(p->http.list[i], r->url);
+        matches = matches || does;
+        granted = does && url_keeps_namespace(p->http.list[i], r->url, a->key.ns);
+    }
+    if (!granted && matches)
+        return rv_error_set(err, RV_E_DENIED,
+                            "plugin " RV_STR_FMT " may not reach %.*s for an object of namespace %.*s: a '*' in the "
+                            "place of a Service's namespace stands for the object's own",
+                            RV_STR_ARG(p->name), QUOTE(url), QUOTE(a->key.ns));
     if (!granted)
         return rv_error_set(err, RV_E_DENIED,
                             "plugin " RV_STR_FMT " may not reach %.*s: no http pattern of its grants matches",

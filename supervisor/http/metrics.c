@@ -219,6 +219,9 @@ static void print_clients(const struct supervisor *s, struct rv_buf *b) {
     print_single(b, "rayvisor_http_connections", "gauge", "connections to http.bind", c.open);
     print_single(b, "rayvisor_http_connections_cut_off_total", "counter",
                  "connections to http.bind that were ended to make room, or because they took too long", c.cut_off);
+    print_single(b, "rayvisor_http_own_requests_total", "counter",
+                 "requests for Ray that were led to this operator (by Services of whom?) and were not answered",
+                 web_own_requests(s->web));
 }
 
 static void print_difference(void *arg, struct rv_str plugin, struct rv_str resource, struct rv_str field,

@@ -14,7 +14,7 @@
 #include "supervisor/clients.h"
 #include "supervisor/health.h"
 #include "supervisor/leadership.h"
-#include "supervisor/requests/direct.h"
+#include "supervisor/requests/own_answer.h"
 
 /* CHUNK: of the metrics page, as it is made and sent. */
 enum { HEAD_MAX = 8192, CHUNK = 64 << 10, ASK_MS = 5000, ANSWER_MS = 30000, STALL_MS = 5000, BACKLOG = 128 };
@@ -23,6 +23,7 @@ struct web {
     struct supervisor *s;
     struct clients *all, *probes; /* probes: NULL where http.probeBind is empty */
     unsigned port, probe_port;
+    uint64_t own_requests;
 };
 
 /* ---- answers -------------------------------------------------------------------------------------------- */
@@ -37,13 +38,18 @@ static void add_head(const char *status, const char *type, struct rv_buf *out) {
                 status, type);
 }
 
-static void answer(struct client *c, const struct request *q, const char *status, struct rv_str text) {
+static void answer_as(struct client *c, const struct request *q, const char *status, const char *type,
+                      struct rv_str text) {
     rv_autobuf struct rv_buf b = {0};
-    add_head(status, "text/plain; charset=utf-8", &b);
+    add_head(status, type, &b);
     rv_buf_addf(&b, "%sContent-Length: %zu\r\n\r\n", rv_str_starts(rv_str(status), "405") ? "Allow: GET, HEAD\r\n" : "",
                 text.n);
     if (!q->head_only) rv_buf_add_str(&b, text);
     client_answer(c, rv_buf_str(&b));
+}
+
+static void answer(struct client *c, const struct request *q, const char *status, struct rv_str text) {
+    answer_as(c, q, status, "text/plain; charset=utf-8", text);
 }
 
 static void answer_live(struct web *w, struct client *c, const struct request *q) {
@@ -150,9 +156,11 @@ static bool parse(struct rv_str text, struct request *ret) {
            (rv_str_is(ret->version, "HTTP/1.1") || rv_str_is(ret->version, "HTTP/1.0"));
 }
 
-/* Is it a request to Ray that a Service of a tenant's making has led to ourselves? */
+/* Is it a request to Ray that a Service of a tenant's making has led to an operator? One over HTTP/2 begins without its
+ * headers. Nobody else speaks that here. */
 static bool is_our_own(struct rv_str head) {
-    static const char ours[] = "user-agent: " HTTP_DIRECT_USER_AGENT;
+    static const char ours[] = "user-agent: " OWN_ANSWER_USER_AGENT;
+    if (rv_str_starts(head, "PRI * HTTP/2.0\r\n\r\n")) return true;
     for (size_t i = 0; i + sizeof ours - 1 <= head.n; i++)
         if ((i == 0 || head.p[i - 1] == '\n') && strncasecmp(head.p + i, ours, sizeof ours - 1) == 0) return true;
     return false;
@@ -160,12 +168,13 @@ static bool is_our_own(struct rv_str head) {
 
 static void serve(struct web *w, struct client *c, struct rv_str text, bool probe) {
     struct request q = {0};
-    if (!parse(text, &q)) {
-        answer(c, &q, "400 Bad Request", RV_STR("this is no HTTP/1.1 request\n"));
+    if (is_our_own(text)) {
+        w->own_requests++;
+        answer_as(c, &q, OWN_ANSWER_STATUS, OWN_ANSWER_TYPE, RV_STR("a request to Ray has come to the operator\n"));
         return;
     }
-    if (is_our_own(text)) {
-        answer(c, &q, "421 Misdirected Request", RV_STR("a request to Ray has come to the operator\n"));
+    if (!parse(text, &q)) {
+        answer(c, &q, "400 Bad Request", RV_STR("this is no HTTP/1.1 request\n"));
         return;
     }
     if (!rv_str_is(q.method, "GET") && !q.head_only) {
@@ -275,6 +284,8 @@ void web_stats(const struct web *w, struct clients_stats *ret) {
     *ret = (struct clients_stats){0};
     if (w != NULL) clients_stats(w->all, ret);
 }
+
+uint64_t web_own_requests(const struct web *w) { return w != NULL ? w->own_requests : 0; }
 
 struct web *web_free(struct web *w) {
     if (w == NULL) return NULL;

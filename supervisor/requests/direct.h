@@ -1,14 +1,11 @@
 /* direct.h - requests to Ray endpoints for plugins. They are bounded in time and size and follow no redirects. They
- * never reach the API server or addresses that are no service (link-local, metadata services). */
+ * never reach the API server or addresses that are no service (link-local, metadata services). A destination where an
+ * operator itself has answered (own_answer.h) is denied for some minutes. */
 #ifndef REQUESTS_DIRECT_H
 #define REQUESTS_DIRECT_H
 
 #include "answer.h"
 #include "supervisor/supervisor.h"
-
-/* Our own port answers no request with this User-Agent: behind a Service with a cluster IP a tenant may have put any
- * address as its endpoint, the operator's own among them, and the address that is judged is the cluster IP. */
-#define HTTP_DIRECT_USER_AGENT "rayvisord-to-ray"
 
 struct http_direct;
 struct kube_peers;

@@ -61,6 +61,7 @@ struct link { /* one connection */
     /* `open`: connected. `retired`: takes no new requests. `closed`: the transport has ended. */
     bool open, retired, closed;
     bool proven;         /* it has answered a request */
+    bool ours;           /* an operator has answered */
     char *why;           /* why it has ended */
     int64_t received_at; /* monotonic, ns: when the newest byte came */
     struct sockaddr_storage to;
@@ -231,6 +232,10 @@ static void stream_ended(struct link *k, struct h2_stream *t) {
         h->pool->counts.repeated++;
         calls_add(&h->waiting, c);
         mark(h);
+    } else if (k->ours) {
+        rv_autobuf struct rv_buf why = {0};
+        address_filter_explain((const struct sockaddr *)&k->to, OWN_ANSWER_IS, &why);
+        call_fail(c, RV_E_DENIED, "%s", rv_buf_cstr(&why));
     } else {
         call_fail(c, t->end == H2_TOO_BIG ? RV_E_TOO_BIG : RV_E_UNAVAILABLE, "%s: %s", h->host_port, t->why);
     }
@@ -369,7 +374,7 @@ static bool link_new(struct host *h, const struct sockaddr *to, struct rv_error 
 /* Then those who wait have been told. */
 static bool refused(struct host *h, const struct sockaddr *to) {
     rv_autobuf struct rv_buf why = {0};
-    const char *is_what = address_filter_denies_address(h->pool->filter, to);
+    const char *is_what = address_filter_denies_address(h->pool->filter, h->host_port, to);
     if (is_what == NULL) return false;
     address_filter_explain(to, is_what, &why);
     fail_waiting(h, RV_E_DENIED, rv_buf_cstr(&why));
@@ -469,6 +474,10 @@ static void on_open(void *arg) {
 static bool on_bytes(void *arg, struct rv_bytes bytes) {
     struct link *k = arg;
     k->received_at = clock_monotonic();
+    if (!k->proven && own_answer_begins(bytes)) {
+        k->ours = true;
+        address_filter_hold(k->host->pool->filter, k->host->host_port, (const struct sockaddr *)&k->to);
+    }
     h2_session_receive(k->session, bytes);
     mark(k->host);
     return true;

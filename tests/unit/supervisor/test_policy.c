@@ -224,6 +224,47 @@ static void patterns(void) {
         CHECK_ROW(url_matches(rv_str(rows[i].pattern), rv_str(rows[i].url)) == rows[i].match, rows[i].url);
 }
 
+/* What the writer of an object of namespace "n" makes the plugin ask. */
+static void other_namespaces(void) {
+    static const struct {
+        const char *pattern, *url;
+        bool own;
+    } rows[] = {
+        {"http://*.svc.cluster.local:*/api/*", "http://a.n.svc.cluster.local:8265/api/x", true},
+        {"http://*.svc.cluster.local:*/api/*", "http://a.m.svc.cluster.local:8265/api/x", false},
+        {"http://*.svc.cluster.local:*/api/*", "http://a.m.svc.cluster.local:8265/api/x?.n.svc.cluster.local:8265/",
+         false},
+        {"http://*.svc.cluster.local:*/api/*", "http://pod.a.m.svc.cluster.local:8265/api/x", false},
+        {"http://*.svc.cluster.local:*/api/*", "http://n.svc.m.svc.cluster.local:8265/api/x", false},
+        {"http://*.svc.cluster.local:*/api/*", "http://a.n.m.svc.cluster.local:8265/api/x", false},
+        {"http://*.svc.cluster.local:*/api/*", "http://n.a.n.svc.cluster.local:8265/api/x", true},
+        {"http://*.svc.cluster.local:*/api/*", "http://m.svc.cluster.local:8265/api/x", false},
+        {"http://*.*.svc:*/api/*", "http://a.n.svc:8265/api/x", true},
+        {"http://*.*.svc:*/api/*", "http://a.m.svc:8265/api/x", false},
+        {"http://*.m.svc:*/api/*", "http://a.m.svc:8265/api/x", true},
+        {"http://a.m*.svc:*/api/*", "http://a.mm.svc:8265/api/x", false},
+        {"http://*.svc.*:*/api/*", "http://a.n.svc.x:8265/api/x", true},
+        {"http://*.svc.*:*/api/*", "http://a.m.svc.x:8265/api/x", false},
+        {"http://*.example.org:*/api/*", "http://a.m.example.org:8265/api/x", true},
+        {"http://10.*:*/api/*", "http://10.1.2.3:8265/api/x", true},
+        {"http://[fd00:*]:*/api/*", "http://[fd00::1]:8265/api/x", true},
+        {"http://*:*/api/*", "http://a.m.svc.cluster.local:8265/api/x", true},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct rv_str list[] = {rv_str(rows[i].pattern)};
+        struct config_plugin p = {.name = RV_STR("toy"), .http = {list, 1, true}};
+        struct msg_action m = {.a = {.verb = RV_VERB_HTTP},
+                               .key = {.ns = RV_STR("n"), .name = RV_STR("x")},
+                               .http = {.method = RV_STR("GET"), .url = rv_str(rows[i].url)}};
+        struct rv_error err = {0};
+        CHECK_ROW(policy_check(&p, &m, &err) == (rows[i].own ? 0 : RV_E_DENIED), rows[i].url);
+        CHECK_ROW(rows[i].own || strstr(err.text, "for an object of namespace n: a '*' in the place") != NULL,
+                  rows[i].url);
+        m.key.ns = RV_STR(""); /* it asks for no object */
+        CHECK_ROW(policy_check(&p, &m, NULL) == 0, rows[i].url);
+    }
+}
+
 static void http(void) {
     static const struct {
         const char *row, *method, *url, *type, *header, *secret;
@@ -376,6 +417,7 @@ static const struct suite_test tests[] = {{"resources and verbs", resources},
                                           {"malformed", malformed},
                                           {"the namespace of an event", event_namespace},
                                           {"url patterns", patterns},
+                                          {"namespaces of others", other_namespaces},
                                           {"http", http},
                                           {"every action", every_action},
                                           {"every credential", every_credential}};

@@ -279,6 +279,26 @@ static void never_the_supervisors_header(void) {
     }
 }
 
+/* The API server leads requests to the endpoints of a Service, too. An operator that is one says that it is. */
+static void led_to_ourselves(void) {
+    struct fixture w = begin();
+    struct seen s;
+    script_on(w.api, &(struct script_answer){.when = "s:8265",
+                                             .status = 421,
+                                             .headers = "Content-Type: text/vnd.rayvisor.own-request\r\n",
+                                             .body = "x"});
+    script_on(w.api, &(struct script_answer){.body = "1", .times = 2});
+    for (int i = 0; i < 3; i++) {
+        CU_ASSERT_TRUE(ask(&w, &(struct rv_http_request){0}, "http://s.n.svc:8265/x", NULL, &s));
+        CU_ASSERT_TRUE(s.code == RV_E_DENIED && s.body[0] == 0 && script_count(w.api) == 1);
+        CU_ASSERT_PTR_NOT_NULL(strstr(s.message, "n/s.n.svc:8265 is where the operator itself answers"));
+    }
+    CU_ASSERT_PTR_NOT_NULL(strstr(script_last(w.api)->headers, "User-Agent: rayvisord-to-ray\r\n"));
+    CU_ASSERT_TRUE(ask(&w, &(struct rv_http_request){0}, "http://t.n.svc:8265/x", NULL, &s) && s.code == 0);
+    CU_ASSERT_TRUE(ask(&w, &(struct rv_http_request){0}, "http://s.n.svc:8000/x", NULL, &s) && s.code == 0);
+    end(&w);
+}
+
 static void shutdown_now(void) {
     struct fixture w = begin();
     struct seen s = {0};
@@ -346,6 +366,7 @@ static const struct suite_test tests[] = {{"urls", urls},
                                           {"addresses of nobody", addresses_of_nobody},
                                           {"never the API server", never_the_api_server},
                                           {"never the supervisor's header", never_the_supervisors_header},
+                                          {"led to ourselves", led_to_ourselves},
                                           {"turns", turns},
                                           {"shutdown", shutdown_now}};
 SUITE_MAIN("http proxy", tests)
