@@ -46,7 +46,7 @@ extern "C" {
 
 #define RV_ABI_MAGIC UINT32_C(0x52565031) /* "RVP1" */
 #define RV_ABI_MAJOR 3
-#define RV_ABI_MINOR 0
+#define RV_ABI_MINOR 1
 #define RV_PLUGIN_SYMBOL "rv_plugin_v3"
 /* True if the other side's struct has this field. */
 #define RV_HAS(ptr, field) ((ptr)->size >= offsetof(__typeof__(*(ptr)), field) + sizeof((ptr)->field))
@@ -150,6 +150,10 @@ struct rv_http_request {
      * both directions, a byte 0, four bytes of length (big-endian) and the message. Its status is in the trailers:
      * rv_result_grpc_status(). */
     uint32_t http2;
+    /* Since 3.1: with https:// and http2, a Secret of `secret_ns` with tls.crt, tls.key and ca.crt. The supervisor reads
+     * it (if these keys are granted) and connects with that client certificate, trusting no other issuers. The name of
+     * the URL must be in the server's certificate. */
+    struct rv_str client_secret;
 };
 
 /* The result of one action. Every action has exactly one; `tag` says which action it was. */
