@@ -103,6 +103,10 @@ enum {
     /* HTTP requests only: the request may be done twice. It is sent over a kept connection, even if its method is POST.
      * If that connection turns out to be dead, it is sent again over a new one. A GET is always sent like this. */
     RV_HTTP_IDEMPOTENT = 2,
+    /* HTTP requests only: the credential may be one that was read earlier, as long as the server takes it. Then requests
+     * that are sent again and again cost none to the API server, and a Secret that was deleted is noticed only when the
+     * server refuses what it had. Otherwise a Secret is read again after ten seconds. Since 3.1. */
+    RV_HTTP_KEEP_CREDENTIAL = 4,
 };
 
 struct rv_action {

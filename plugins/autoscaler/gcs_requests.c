@@ -21,7 +21,7 @@ static bool send(struct round *r, const char *method, const struct rv_buf *body,
     struct rv_str host =
         rc_name_fqdn(a, rc_head_service_name(a, &r->runs), r->runs.ns, r->settings->shared.cluster_domain);
     struct rv_http_request q = {.size = sizeof q,
-                                .flags = flags,
+                                .flags = flags | RV_HTTP_KEEP_CREDENTIAL,
                                 .timeout_ms = r->settings->timeout_ms,
                                 .max_bytes = max_bytes,
                                 .tag = tag,

@@ -11,6 +11,7 @@ struct entry {
     struct hash_table_link link;
     struct entry *older, *newer;
     char *name;
+    size_t name_n;
     void *value;
 };
 
@@ -61,8 +62,11 @@ size_t recent_count(const struct recent *r) { return r->table.n; }
 static uint32_t hash_of(struct rv_str name) { return (uint32_t)hash64_bytes(RV_HASH64_BEGIN, name); }
 
 static struct entry *entry_of(const struct recent *r, struct rv_str name) {
-    for (struct hash_table_link *l = hash_table_find(&r->table, hash_of(name)); l != NULL; l = hash_table_find_next(l))
-        if (rv_str_is(name, RV_CONTAINER(l, struct entry, link)->name)) return RV_CONTAINER(l, struct entry, link);
+    for (struct hash_table_link *l = hash_table_find(&r->table, hash_of(name)); l != NULL;
+         l = hash_table_find_next(l)) {
+        struct entry *e = RV_CONTAINER(l, struct entry, link);
+        if (rv_str_eq(name, (struct rv_str){e->name, e->name_n})) return e;
+    }
     return NULL;
 }
 
@@ -80,6 +84,7 @@ void recent_put(struct recent *r, struct rv_str name, void *value) {
     while (r->table.n >= r->most) entry_free(r, r->oldest);
     e = rv_alloc(sizeof *e);
     e->name = rv_strdup(name);
+    e->name_n = name.n;
     e->value = value;
     hash_table_add(&r->table, &e->link, hash_of(name));
     make_newest(r, e);

@@ -133,6 +133,7 @@ def ready(kube, name="c"):
     """Status and reason of the condition AutoscalerReady."""
     c = conditions(status_of(kube, NS, name)).get("AutoscalerReady", {})
     return c.get("status"), c.get("reason")
+def secrets_read(env): return env.sb.stats()["requests"].get("get secrets", 0)
 def explained(env, name="c"): return json.dumps(env.op.control("explain", kind="raycluster", namespace=NS, name=name))
 
 
@@ -317,6 +318,10 @@ def test_a_token_is_shown_to_the_control_store(env):
             env.kube.patch("secrets", NS, "c", {"data": {"auth_token": base64.b64encode(token.encode()).decode()}})
             store.token, asked = token, store.asked
             wait_for("an answer", lambda: store.asked > asked, 30)
+        wait_for("the condition", lambda: ready(env.kube) == ("True", "Scaling"), 30)
+        asked, read = store.asked, secrets_read(env)
+        wait_for("many answers", lambda: store.asked > asked + 40, 60) # for longer than ten seconds
+        assert secrets_read(env) == read, "a token that is taken is not read again"
         store.cpus = [(1, 2)]
         pods = wait_for("two workers", lambda: (lambda l: l if len(l) == 2 and all(p["status"].get("phase") == "Running" for p in l) else None)(workers(env.kube)), 60)
         store.cpus, store.idle_ms, store.strangers = [], 60000, 0
@@ -381,6 +386,9 @@ def test_client_certificates(env):
         store.cpus = [(1, 2)]
         wait_for("two workers", lambda: len([p for p in workers(env.kube) if p["status"].get("phase") == "Running"]) == 2, 60)
         wait_for("a report", lambda: store.reports, 30)
+        read, asked = secrets_read(env), store.asked
+        wait_for("more answers over other connections", lambda: store.asked > asked + 5, 60)
+        assert secrets_read(env) == read, "the certificate is read once"
         issuer.renew(f"c-head-svc.{NS}.svc.localhost") # the head already has the new certificates, and we have the earlier ones
         wait_for("the control store to be refused", lambda: ": TLS: " in explained(env), 30)
         assert len(workers(env.kube)) == 2
