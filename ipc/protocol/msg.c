@@ -85,6 +85,7 @@ static const struct field action_fields[] = {F(action.id, "id", F_UINT64, true),
                                              F(action.http.secret_key, "sk", F_STR, false),
                                              F(action.http.auth_header, "ah", F_STR, false),
                                              F(action.http.auth_prefix, "ap", F_STR, false),
+                                             F(action.http.client_secret, "cs", F_STR, false),
                                              END};
 static const struct field result_fields[] = {F(result.id, "id", F_UINT64, true),
                                              F(result.r.code, "code", F_INT32, true),

@@ -83,9 +83,6 @@ static bool concerns_us(struct round *r) {
     const struct seen_pod *head = head_of(&r->seen);
     if (!f->autoscaling || rc_managed_elsewhere(r->cluster.spec)) return false;
     if (f->mode == RC_AUTOSCALER_SIDECAR && (head == NULL || head->sidecar)) {
-        if (f->tls && rv_str_is(rc_annotation(&r->cluster, RC_ANNOTATION_AUTOSCALER), "operator"))
-            rv_pass_explain(r->pass,
-                            "the sidecar scales: its head wants client certificates, which the plugin has not");
         ready_remove(r);
         return false;
     }

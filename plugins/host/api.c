@@ -134,8 +134,8 @@ static int32_t api_http(struct rv_host *h, const struct rv_http_request *given) 
     struct rv_http_request r;
     int copied = copy_in(&r, sizeof r, offsetof(struct rv_http_request, content_type), given);
     if (copied != 0) return copied;
-    const struct rv_str *const names[] = {&r.method,     &r.content_type, &r.secret_ns,  &r.secret_name,
-                                          &r.secret_key, &r.auth_header,  &r.auth_prefix};
+    const struct rv_str *const names[] = {&r.method,     &r.content_type, &r.secret_ns,   &r.secret_name,
+                                          &r.secret_key, &r.auth_header,  &r.auth_prefix, &r.client_secret};
     const struct rv_str *const texts[] = {&r.url};
     if (r.method.n == 0 || r.method.n > 16 || r.url.n == 0 || r.body.n > MSG_MAX_PAYLOAD ||
         !texts_ok(names, RV_ARRAY_LEN(names), NAME_MAX_BYTES) || !texts_ok(texts, 1, TEXT_MAX_BYTES))

@@ -398,10 +398,10 @@ static struct exchange *exchange_new(struct http_direct *h, const struct rv_http
 }
 
 void http_direct_send(struct http_direct *h, const struct rv_http_request *r, const char *credential,
-                      http_answer_fn done, void *arg) {
+                      struct client_identity *identity, http_answer_fn done, void *arg) {
     lookup_api_server(h);
     if (r->http2 != 0) {
-        h2_pool_send(h->h2, r, credential, done, arg);
+        h2_pool_send(h->h2, r, credential, identity, done, arg);
         return;
     }
     struct exchange *x = exchange_new(h, r);

@@ -8,6 +8,7 @@
 #include "supervisor/supervisor.h"
 
 struct http_direct;
+struct client_identity;
 struct kube_peers;
 struct address_range;
 /* `api_server` is the URL of the API server. `api` has its addresses, which the Kubernetes clients record. */
@@ -18,8 +19,8 @@ void http_direct_allow(struct http_direct *h, const struct address_range *ranges
 /* Bodies may perhaps be read now. Must not be called from within a callback. */
 void http_direct_resume(struct http_direct *h);
 struct http_direct *http_direct_free(struct http_direct *h); /* first ends all requests with RV_E_SHUTDOWN */
-/* `credential` is a whole header line, which is copied and wiped, or NULL. */
+/* `credential` is a whole header line, which is copied and wiped, or NULL. `identity` is as in h2_pool_send(). */
 void http_direct_send(struct http_direct *h, const struct rv_http_request *r, const char *credential,
-                      http_answer_fn done, void *arg);
+                      struct client_identity *identity, http_answer_fn done, void *arg);
 
 #endif

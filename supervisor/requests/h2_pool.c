@@ -35,6 +35,8 @@ struct call {
     struct h2_stream *stream; /* its stream on `link` */
     struct h2_target target;
     char *method, *content_type, *credential;
+    struct client_identity *identity;
+    char *identity_of; /* "NAMESPACE/NAME" of its Secret; empty: none */
     struct rv_buf body;
     struct loop_timer *deadline;
     unsigned ms;
@@ -42,6 +44,7 @@ struct call {
     size_t max_bytes;
     bool repeatable, repeated;
     int code; /* if it is not 0, the call fails with this code and text */
+    bool tls; /* it failed in TLS */
     struct rv_buf why;
     http_answer_fn done;
     void *arg;
@@ -70,8 +73,9 @@ struct link { /* one connection */
 
 struct host {
     struct h2_pool *pool;
-    char *key; /* "https://NAME:PORT" */
+    char *key; /* "https://NAME:PORT", and behind a blank whose client certificate is used */
     char *host_port, *name;
+    struct client_identity *identity;
     bool tls, is_name;
     struct resolver_waiter wait;
     struct sockaddr_storage addresses[ADDRESSES_MAX];
@@ -172,6 +176,8 @@ static void call_free(struct call *c) {
     h2_target_free(&c->target);
     if (c->credential != NULL) explicit_bzero(c->credential, strlen(c->credential));
     free(c->credential);
+    client_identity_free(c->identity);
+    free(c->identity_of);
     free(c->method);
     free(c->content_type);
     rv_buf_free(&c->body);
@@ -193,6 +199,7 @@ static void call_fail(struct call *c, int code, const char *fmt, ...) {
     rv_buf_vaddf(&c->why, fmt, ap);
     va_end(ap);
     c->code = code;
+    c->tls = strstr(rv_buf_cstr(&c->why), ": " H2_TRANSPORT_TLS) != NULL;
     c->link = NULL;
     c->stream = NULL;
     calls_add(&c->pool->failing, c);
@@ -353,7 +360,7 @@ static bool link_new(struct host *h, const struct sockaddr *to, struct rv_error 
     struct h2_pool *p = h->pool;
     struct link *k = rv_alloc(sizeof *k);
     if (h->tls && p->tls == NULL) p->tls = h2_transport_tls();
-    k->transport = h2_transport_new(p->loop, to, h->tls ? p->tls : NULL, h->name, &link_events, k, err);
+    k->transport = h2_transport_new(p->loop, to, h->tls ? p->tls : NULL, h->identity, h->name, &link_events, k, err);
     if (k->transport == NULL) {
         free(k);
         return false;
@@ -514,6 +521,7 @@ static void host_free(struct host *h) {
     p->host_n--;
     loop_timer_free(h->next_address);
     free(h->key);
+    client_identity_free(h->identity);
     free(h->host_port);
     free(h->name);
     free(h->why);
@@ -555,9 +563,26 @@ static struct host *host_new(struct h2_pool *p, const char *key, const struct h2
     return h;
 }
 
-static struct host *host_of(struct h2_pool *p, const struct h2_target *t) {
+/* The connection with the earlier certificate finishes what it has. What failed with that one says nothing of this. */
+static void host_identify(struct host *h, struct client_identity *i) {
+    if (h->identity == i) return;
+    client_identity_free(h->identity);
+    h->identity = client_identity_ref(i);
+    h->failures = 0;
+    if (h->link == NULL) return;
+    struct link *k = h->link;
+    link_retire(k);
+    if (!k->open) {
+        loop_timer_disarm(h->next_address);
+        link_free(k);
+    }
+    mark(h);
+}
+
+static struct host *host_of(struct h2_pool *p, const struct call *c) {
+    const struct h2_target *t = &c->target;
     rv_autobuf struct rv_buf key = {0};
-    rv_buf_addf(&key, "%s://%s", t->tls ? "https" : "http", t->host_port);
+    rv_buf_addf(&key, "%s://%s %s", t->tls ? "https" : "http", t->host_port, c->identity_of);
     struct host wanted = {.key = (char *)(uintptr_t)rv_buf_cstr(&key)};
     void *found = tfind(&wanted, &p->hosts, by_key);
     if (found == NULL) return host_new(p, wanted.key, t);
@@ -572,7 +597,8 @@ static void connecting_ended(struct host *h) {
     rv_autofree char *why = rv_strdup(rv_str(k->why));
     loop_timer_disarm(h->next_address);
     link_free(k);
-    if (++h->address_at < h->address_n)
+    /* After a failure of TLS the server has been reached, and is the same at its other addresses. */
+    if (!rv_str_starts(rv_str(why), H2_TRANSPORT_TLS) && ++h->address_at < h->address_n)
         try_address(h);
     else
         connect_failed(h, why);
@@ -613,7 +639,8 @@ static void assign(struct h2_pool *p, struct call *c) {
         call_fail(c, RV_E_DENIED, ADDRESS_FILTER_API_SERVER);
         return;
     }
-    struct host *h = host_of(p, &c->target);
+    struct host *h = host_of(p, c);
+    host_identify(h, c->identity);
     calls_remove(&p->incoming, c);
     c->host = h;
     calls_add(&h->waiting, c);
@@ -630,7 +657,7 @@ static void on_flush(void *arg) {
     }
     while (p->failing.first != NULL) {
         struct call *c = p->failing.first;
-        call_done(c, &(struct http_answer){.code = c->code, .message = rv_buf_str(&c->why)});
+        call_done(c, &(struct http_answer){.code = c->code, .tls = c->tls, .message = rv_buf_str(&c->why)});
     }
 }
 
@@ -672,13 +699,22 @@ static void on_deadline(void *arg) {
 
 /* ---- the pool ------------------------------------------------------------------------------------------- */
 
-void h2_pool_send(struct h2_pool *p, const struct rv_http_request *r, const char *credential, http_answer_fn done,
-                  void *arg) {
+static char *identity_of(const struct rv_http_request *r) {
+    rv_autobuf struct rv_buf text = {0};
+    if (r->client_secret.n != 0)
+        rv_buf_addf(&text, RV_STR_FMT "/" RV_STR_FMT, RV_STR_ARG(r->secret_ns), RV_STR_ARG(r->client_secret));
+    return rv_strdup(rv_buf_str(&text));
+}
+
+void h2_pool_send(struct h2_pool *p, const struct rv_http_request *r, const char *credential,
+                  struct client_identity *identity, http_answer_fn done, void *arg) {
     struct call *c = rv_alloc(sizeof *c);
     c->pool = p;
     c->method = rv_strdup(r->method);
     c->content_type = rv_strdup(r->content_type);
     c->credential = credential != NULL ? rv_strdup(rv_str(credential)) : NULL;
+    c->identity = client_identity_ref(identity);
+    c->identity_of = identity_of(r);
     rv_buf_add(&c->body, r->body.p, r->body.n);
     c->ms = http_request_ms(r, HTTP_DEFAULT_MS);
     c->max_bytes = http_request_max_bytes(r);

@@ -63,7 +63,8 @@ static struct msg sample_from_host(struct rv_arena *a, unsigned type) {
                                                 .secret_name = RV_STR("s"),
                                                 .secret_key = RV_STR("k"),
                                                 .auth_header = RV_STR("h"),
-                                                .auth_prefix = RV_STR("p")}};
+                                                .auth_prefix = RV_STR("p"),
+                                                .client_secret = RV_STR("c")}};
         break;
     case MSG_LOG:
         m.log = (struct msg_log){2, RV_STR("said"), {RV_STR("ns"), RV_STR("n")}, from_json(a, "{\"k\":\"v\"}")};

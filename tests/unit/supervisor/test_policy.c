@@ -302,6 +302,47 @@ static void http(void) {
     }
 }
 
+/* All three keys must be granted, and the Secret is for Services of its own namespace, over TLS and HTTP/2. */
+static void client_certificate(void) {
+    static const struct {
+        const char *row, *url, *ns, *secret;
+        uint32_t http2;
+        size_t keys;
+        bool token, may;
+    } rows[] = {{"granted", "https://a.b.svc.cluster.local:6379/x", "b", "worker-1", 1, 3, false, true},
+                {"beside a token", "https://a.b.svc.cluster.local:6379/x", "b", "worker-1", 1, 3, true, true},
+                {"beside a token that is not granted", "https://a.b.svc.cluster.local:6379/x", "b", "worker-1", 1, 3,
+                 true, false},
+                {"not the issuer", "https://a.b.svc.cluster.local:6379/x", "b", "worker-1", 1, 2, false, false},
+                {"another Secret", "https://a.b.svc.cluster.local:6379/x", "b", "head-1", 1, 3, false, false},
+                {"another namespace", "https://a.c.svc.cluster.local:6379/x", "b", "worker-1", 1, 3, false, false},
+                {"no namespace", "https://a.b.svc.cluster.local:6379/x", "", "worker-1", 1, 3, false, false},
+                {"without TLS", "http://a.b.svc.cluster.local:6379/x", "b", "worker-1", 1, 3, false, false},
+                {"over HTTP/1.1", "https://a.b.svc.cluster.local:6379/x", "b", "worker-1", 0, 3, false, false}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct rv_str keys[] = {RV_STR("tls.crt"), RV_STR("tls.key"), RV_STR("ca.crt"), RV_STR("auth_token")},
+                      of_workers[] = {RV_STR("worker-*")},
+                      both[] = {RV_STR("http://*.*.svc.cluster.local:*/*"),
+                                RV_STR("https://*.*.svc.cluster.local:*/*")};
+        struct manifest_secret may_name[] = {{.names = {of_workers, 1, true}, .keys = {keys, rows[i].keys, true}},
+                                             {.names = {any, 1, true}, .keys = {&keys[3], 1, true}}};
+        struct config_plugin p = {.name = RV_STR("toy"),
+                                  .http = {both, 2, true},
+                                  .secrets = may_name,
+                                  .secret_n = rows[i].token && !rows[i].may ? 1 : 2};
+        struct msg_action m = {.a = {.verb = RV_VERB_HTTP},
+                               .http = {.method = RV_STR("POST"),
+                                        .url = rv_str(rows[i].url),
+                                        .http2 = rows[i].http2,
+                                        .secret_ns = rv_str(rows[i].ns),
+                                        .client_secret = rv_str(rows[i].secret)}};
+        if (rows[i].token) m.http.secret_name = RV_STR("token"), m.http.secret_key = RV_STR("auth_token");
+        struct rv_error why = {0};
+        CHECK_ROW(policy_check(&p, &m, &why) == (rows[i].may ? 0 : RV_E_DENIED), rows[i].row);
+        if (rows[i].may && why.text[0] != 0) printf("\n    %s", why.text);
+    }
+}
+
 /* ---- whole tables: every combination, judged here by what is listed as granted ------------------------- */
 
 static bool among(const char *what, const char *list) { /* of words between blanks */
@@ -419,6 +460,7 @@ static const struct suite_test tests[] = {{"resources and verbs", resources},
                                           {"url patterns", patterns},
                                           {"namespaces of others", other_namespaces},
                                           {"http", http},
+                                          {"a client certificate", client_certificate},
                                           {"every action", every_action},
                                           {"every credential", every_credential}};
 SUITE_MAIN("policy", tests)
