@@ -20,6 +20,11 @@ static void on_http(void *arg, const struct rv_http_request *r, struct rv_fake_a
     fixture_http(&s->w, r, out);
 }
 
+static void on_metric(void *arg, struct rv_str name, uint32_t type, double value, struct rv_val labels) {
+    struct scenario *s = arg;
+    if (s->metric != NULL) s->metric(s, name, type, value, labels);
+}
+
 /* fakehost notes each event as a line that holds its reason. */
 static void on_note(void *arg, const char *line) {
     struct scenario *s = arg;
@@ -63,6 +68,7 @@ void scenario_begin(struct scenario *s) {
                                                          .note = on_note,
                                                          .http = on_http,
                                                          .refuse = on_action,
+                                                         .metric = on_metric,
                                                          .arg = s});
     CU_ASSERT_PTR_NOT_NULL_FATAL(s->host);
 }

@@ -23,6 +23,8 @@ struct scenario {
     struct rv_fakehost *host;
     int (*refuse)(void *arg, const struct rv_action *a, struct rv_str *message);
     void (*each_round)(struct scenario *s); /* what must hold at any time; NULL: nothing */
+    /* gets every metric; NULL: nobody does */
+    void (*metric)(struct scenario *s, struct rv_str name, uint32_t type, double value, struct rv_val labels);
 };
 
 #define SCENARIO_INCREMENTAL(surge, step, interval)                                                                    \
