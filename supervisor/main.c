@@ -25,6 +25,7 @@
 #include "notify.h"
 #include "served.h"
 #include "supervisor/actions/executor.h"
+#include "supervisor/admission/admission.h"
 #include "supervisor/bus/feeds.h"
 #include "supervisor/config/places.h"
 #include "supervisor/control/control.h"
@@ -48,9 +49,9 @@ enum {
 };
 
 struct options {
-    const char *config, *kubeconfig, *context, *runtime_dir, *http_bind, *ns, *allow_address;
+    const char *config, *kubeconfig, *context, *runtime_dir, *http_bind, *ns, *user, *allow_address;
     bool proxy_http;
-    bool check, offline, rbac, schema;
+    bool check, offline, rbac, webhook, schema;
 };
 
 struct program {
@@ -195,51 +196,6 @@ static void apply_changes(struct program *g, struct config *fresh) {
     unattended_start(s);
 }
 
-static bool texts_differ(const struct schema_texts *a, const struct schema_texts *b) {
-    bool differ = a->n != b->n;
-    for (size_t i = 0; !differ && i < a->n; i++) differ = !rv_str_eq(a->list[i], b->list[i]);
-    return differ;
-}
-
-static bool lead_differs(const struct config_lead *a, const struct config_lead *b) {
-    return a->enabled != b->enabled || !rv_str_eq(a->ns, b->ns) || !rv_str_eq(a->name, b->name) ||
-           a->duration_s != b->duration_s || a->renew_s != b->renew_s || a->retry_s != b->retry_s;
-}
-
-static bool other_differs(const struct config_other *a, const struct config_other *b) {
-    return a->action != b->action || !rv_str_eq(a->lease, b->lease) || texts_differ(&a->namespaces, &b->namespaces);
-}
-
-static bool tap_differs(const struct config *a, const struct config *b) {
-    return a->tap != b->tap || a->tap_queue != b->tap_queue || !rv_str_eq(a->tap_endpoint, b->tap_endpoint);
-}
-
-/* Refuses changes that need a restart, instead of ignoring them. */
-static int check_fixed(const struct config *a, const struct config *b, struct rv_error *err) {
-    const struct {
-        const char *key;
-        bool differs;
-    } fixed[] = {{"mode", a->mode != b->mode},
-                 {"runtimeDir", !rv_str_eq(a->runtime_dir, b->runtime_dir)},
-                 {"hostBinary", !rv_str_eq(a->host_binary, b->host_binary)},
-                 {"http.bind", !rv_str_eq(a->bind, b->bind)},
-                 {"http.probeBind", !rv_str_eq(a->probe_bind, b->probe_bind)},
-                 {"leaderElection", lead_differs(&a->lead, &b->lead)},
-                 {"otherOperator", other_differs(&a->other, &b->other)},
-                 {"twin", a->twin_grace_s != b->twin_grace_s},
-                 {"tap", tap_differs(a, b)},
-                 {"kubernetes.kubeconfig", !rv_str_eq(a->kubeconfig, b->kubeconfig)},
-                 {"kubernetes.context", !rv_str_eq(a->context, b->context)},
-                 {"kubernetes.namespaces", texts_differ(&a->namespaces, &b->namespaces)},
-                 {"kubernetes.maxConnections", a->max_connections != b->max_connections}};
-    for (size_t i = 0; i < RV_ARRAY_LEN(fixed); i++)
-        if (fixed[i].differs)
-            return rv_error_set(err, RV_E_CONFIG,
-                                "%s: %s takes effect at a restart only: restart rayvisord, or put the old value back",
-                                b->doc.file, fixed[i].key);
-    return 0;
-}
-
 static void override(struct config *c, const struct options *o) {
     if (o->kubeconfig != NULL) c->kubeconfig = rv_str(o->kubeconfig);
     if (o->context != NULL) c->context = rv_str(o->context);
@@ -266,7 +222,7 @@ static int reload(struct supervisor *s, struct rv_error *err) {
     struct config *fresh = config_load(s->config_path, &s->env, err);
     if (fresh != NULL) {
         override(fresh, &g->o);
-        if (check_fixed(s->config, fresh, err) != 0 || probe_plugins(g, fresh, s->config, err) != 0)
+        if (config_check_restart(s->config, fresh, err) != 0 || probe_plugins(g, fresh, s->config, err) != 0)
             fresh = config_free(fresh);
     }
     record_refusal(s, fresh == NULL ? err->text : NULL);
@@ -525,7 +481,7 @@ static int start_supervisor(struct program *g, struct rv_error *err) {
     s->control = control_new(s, reload, err);
     if (s->control == NULL) return err->code;
     s->web = web_new(s, err);
-    if (s->web == NULL) return err->code;
+    if (s->web == NULL || admission_new(s, &s->admission, err) != 0) return err->code;
     /* This is after the control socket, which only one instance at a time has. The lanes are in the same folder. */
     for (size_t i = 0; i < s->config->plugin_n; i++) add_plugin(s, &s->config->plugins[i]);
     if (leadership_start(s, &(struct leadership_callbacks){on_begin, on_pause, on_other, on_lost, g}, err) != 0)
@@ -544,6 +500,7 @@ static void free_supervisor(struct program *g) {
     struct supervisor *s = &g->s;
     control_free(s->control);
     web_free(s->web);
+    s->admission = admission_free(s->admission); /* it has asked plugins */
     leadership_free(s);
     if (s->executor != NULL && s->client != NULL) s->executor = executor_free(s->executor);
     s->twin = twin_free(s->twin);
@@ -585,6 +542,9 @@ static int usage(FILE *to) {
                 "       rayvisord --config FILE --print-rbac [--namespace NAME]\n"
                 "                 print the roles that it needs, for ServiceAccount rayvisor in that namespace "
                 "(default: rayvisor-system)\n"
+                "       rayvisord --config FILE --print-webhook [--namespace NAME] [--user NAME]\n"
+                "                 print its ValidatingWebhookConfiguration; the user is the operator's own\n"
+                "                 (default: system:serviceaccount:NAMESPACE:rayvisor), whose requests are not judged\n"
                 "       rayvisord --print-schema\n"
                 "                 print the keys of a configuration and the settings of the plugins, as JSON Schema\n"
                 "       rayvisord --version\n",
@@ -593,12 +553,23 @@ static int usage(FILE *to) {
 }
 
 static int parse(int argc, char **argv, struct options *o) {
-    static const struct option longs[] = {
-        {"config", 1, NULL, 'c'},        {"kubeconfig", 1, NULL, 'k'},   {"context", 1, NULL, 'x'},
-        {"runtime-dir", 1, NULL, 'r'},   {"check-config", 0, NULL, 'C'}, {"print-rbac", 0, NULL, 'R'},
-        {"version", 0, NULL, 'v'},       {"help", 0, NULL, 'h'},         {"proxy-http", 0, NULL, 'P'},
-        {"offline", 0, NULL, 'o'},       {"http-bind", 1, NULL, 'b'},    {"namespace", 1, NULL, 'n'},
-        {"allow-address", 1, NULL, 'a'}, {"print-schema", 0, NULL, 'S'}, {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {{"config", 1, NULL, 'c'},
+                                          {"kubeconfig", 1, NULL, 'k'},
+                                          {"context", 1, NULL, 'x'},
+                                          {"runtime-dir", 1, NULL, 'r'},
+                                          {"check-config", 0, NULL, 'C'},
+                                          {"print-rbac", 0, NULL, 'R'},
+                                          {"version", 0, NULL, 'v'},
+                                          {"help", 0, NULL, 'h'},
+                                          {"proxy-http", 0, NULL, 'P'},
+                                          {"offline", 0, NULL, 'o'},
+                                          {"http-bind", 1, NULL, 'b'},
+                                          {"namespace", 1, NULL, 'n'},
+                                          {"allow-address", 1, NULL, 'a'},
+                                          {"print-schema", 0, NULL, 'S'},
+                                          {"print-webhook", 0, NULL, 'W'},
+                                          {"user", 1, NULL, 'u'},
+                                          {NULL, 0, NULL, 0}};
     opterr = 0;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         switch (c) {
@@ -638,6 +609,13 @@ static int parse(int argc, char **argv, struct options *o) {
             break;
         case 'S':
             o->schema = true;
+            break;
+        case 'W':
+            o->webhook = true;
+            break;
+        case 'u':
+            o->user = optarg;
+            if (strpbrk(optarg, "'\\\n") != NULL) return '?'; /* it becomes a text in an expression */
             break;
         case 'v':
             return 'v';
@@ -721,6 +699,17 @@ static int print_schema(struct program *g) {
     return code == 0 ? 0 : EXIT_FAILURE;
 }
 
+static int print_manifests(const struct program *g) {
+    rv_autobuf struct rv_buf out = {0}, user = {0};
+    const char *ns = g->o.ns != NULL ? g->o.ns : "rayvisor-system";
+    if (g->o.rbac) config_print_rbac(g->s.config, rv_str(ns), &out);
+    if (g->o.rbac && g->o.webhook) rv_buf_adds(&out, "---\n");
+    rv_buf_addf(&user, "system:serviceaccount:%s:rayvisor", ns);
+    if (g->o.webhook)
+        config_print_webhook(g->s.config, rv_str(ns), g->o.user != NULL ? rv_str(g->o.user) : rv_buf_str(&user), &out);
+    return fwrite(out.p, 1, out.n, stdout) == out.n && fflush(stdout) == 0 ? 0 : EXIT_FAILURE;
+}
+
 int main(int argc, char **argv) {
     struct program g = {.inotify_fd = -1};
     int r = parse(argc, argv, &g.o);
@@ -742,10 +731,8 @@ int main(int argc, char **argv) {
     log_setup((enum log_format)g.s.config->log_format, (enum rv_log_level)g.s.config->log_level, STDERR_FILENO,
               "rayvisord");
     int code = 0;
-    rv_autobuf struct rv_buf rbac = {0};
-    if (g.o.rbac) {
-        config_print_rbac(g.s.config, rv_str(g.o.ns != NULL ? g.o.ns : "rayvisor-system"), &rbac);
-        code = fwrite(rbac.p, 1, rbac.n, stdout) == rbac.n && fflush(stdout) == 0 ? 0 : EXIT_FAILURE;
+    if (g.o.rbac || g.o.webhook) {
+        code = print_manifests(&g);
     } else if (g.o.check) {
         config_warnings(g.s.config, print_warning, NULL);
         code = probe_plugins(&g, g.s.config, NULL, &err) == 0 ? 0 : EXIT_CONFIG;

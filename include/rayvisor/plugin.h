@@ -280,6 +280,17 @@ struct rv_host_api {
     struct rv_val (*time_zones)(struct rv_host *h);
 };
 
+/* What a plugin says about an object that somebody wants to create or to change (rv_plugin.validate). Its texts must
+ * still be valid after the call: use constant text or api->keep(). */
+struct rv_verdict {
+    uint32_t size;
+    uint32_t refused; /* 1: the plugin could not carry out this object */
+    /* If it is refused: one sentence that names the field and says what is accepted. At most 4 KiB of it are used. */
+    struct rv_str message;
+    /* What is accepted and is probably not meant: one sentence on each line, at most 8 KiB. */
+    struct rv_str warnings;
+};
+
 struct rv_plugin {
     uint32_t size;
     uint32_t magic; /* RV_ABI_MAGIC */
@@ -302,6 +313,14 @@ struct rv_plugin {
      * another order. A plugin that is loaded from a file must set it. */
     const struct rv_kind *kinds;
     uint64_t kind_n;
+    /* Optional, since minor version 1: would reconcile() work on this object of the primary kind? `object` has the
+     * fields that the manifest reads, as the API server would store them. `before` is the present state of an object
+     * that is changed, and has no value for a new one. Neither is in the mirror. `ret` comes without a refusal. Nothing
+     * may be requested here: act(), event() and http() return RV_E_INVALID. The manifest must say `validates: true`.
+     * The function is called before and after SNAP_END, also in an instance that stands by, so other objects may be
+     * missing in the mirror. It must be quick: somebody waits for the answer. */
+    void (*validate)(void *state, const struct rv_object *object, const struct rv_object *before,
+                     struct rv_verdict *ret);
 };
 
 typedef const struct rv_plugin *(*rv_plugin_fn)(void);

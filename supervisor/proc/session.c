@@ -275,6 +275,7 @@ static void on_hello(struct plugin *p, const struct msg_hello *h) {
     p->greeted = true;
     explicit_bzero(p->token, sizeof p->token);
     p->live = (h->can & MSG_CAN_SETTINGS) != 0;
+    p->judges = (h->can & MSG_CAN_VALIDATE) != 0;
     if (!session_fits(p->config->manifest, h, &why)) {
         refuse_host(p, rv_buf_cstr(&why));
         return;
@@ -417,6 +418,9 @@ static void on_message(void *arg, const struct msg *m) {
     case MSG_EXPLANATION:
         on_explanation(p, &m->explain);
         break;
+    case MSG_VERDICT:
+        verdict_arrived(p, &m->verdict);
+        break;
     case MSG_DRAINED:
         plugin_event(p, LIFE_ON_DRAINED);
         break;
@@ -547,4 +551,5 @@ void session_close(struct plugin *p) {
     p->snapshot_waits = p->stands_by = false; /* the outbox is gone, so lists that complete later must not use it */
     p->gauges = (struct msg_ping){0};
     fail_explains(p);
+    verdicts_fail(p);
 }

@@ -415,7 +415,7 @@ static void test_what_the_submitter_proves(void) {
 #define SMALL "{\"submitterImage\":\"i\"}"
 #define ENDED(code)                                                                                                    \
     "'phase':'Failed','containerStatuses':[{'name':'s','state':{'terminated':{'exitCode':" #code ",'reason':'Error'}}" \
-                                                                                                 "}]"
+    "}]"
     static const struct {
         const char *name, *spec, *settings, *pod, *edit;
         const char *phase, *reason, *job, *words;
