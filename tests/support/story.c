@@ -121,7 +121,7 @@ static void say_action(struct story *s, const struct rv_action *a) {
         say_pod(s, body);
         return;
     }
-    if (a->body.n == 0 || a->verb == RV_VERB_CREATE) return;
+    if (a->body.n == 0 || (a->verb == RV_VERB_CREATE && !s->o->bodies)) return;
     rv_autoarena struct rv_arena *arena = rv_arena_new();
     struct rv_node *rest_of_body = rv_node_from(arena, body);
     rv_node_remove(rv_node_get(rest_of_body, "status"), "conditions");
