@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "history.h"
+#include "kept_text.h"
 #include "rayvisor/json.h"
 
 enum { RULES = 16, EXPLAINED = 8, ASKED = 64, ROUNDS = 1000, BODY_MAX = 1500 };
@@ -120,7 +121,7 @@ static void say_action(struct story *s, const struct rv_action *a) {
         say_pod(s, body);
         return;
     }
-    if (a->body.n == 0 || a->verb == RV_VERB_CREATE) return;
+    if (a->body.n == 0 || (a->verb == RV_VERB_CREATE && !s->o->bodies)) return;
     rv_autoarena struct rv_arena *arena = rv_arena_new();
     struct rv_node *rest_of_body = rv_node_from(arena, body);
     rv_node_remove(rv_node_get(rest_of_body, "status"), "conditions");
@@ -524,48 +525,14 @@ static void without_version(struct rv_buf *text) {
     *text = fresh;
 }
 
-static void read_file(const char *path, struct rv_buf *ret) {
-    char chunk[4096];
-    FILE *f = fopen(path, "re");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-    for (size_t n; (n = fread(chunk, 1, sizeof chunk, f)) > 0;) rv_buf_add(ret, chunk, n);
-    fclose(f);
-}
-
-static void write_file(const char *path, const struct rv_buf *text) {
-    FILE *f = fopen(path, "we");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-    CU_ASSERT_EQUAL(fwrite(text->p, 1, text->n, f), text->n);
-    fclose(f);
-}
-
-/* The first line that differs, and the command before it. */
-static void print_difference(const char *path, const char *want, const char *got) {
-    const char *command = want;
-    int number = 1;
-    while (*want != 0 && strcspn(want, "\n") == strcspn(got, "\n") && strncmp(want, got, strcspn(want, "\n")) == 0) {
-        if (*want == '>') command = want;
-        want += strcspn(want, "\n") + (want[strcspn(want, "\n")] == '\n');
-        got += strcspn(got, "\n") + (got[strcspn(got, "\n")] == '\n');
-        number++;
-    }
-    printf("\n    %s:%d: after %.*s\n    want %.*s\n    got  %.*s", path, number, (int)strcspn(command, "\n"), command,
-           (int)strcspn(want, "\n"), want, (int)strcspn(got, "\n"), got);
-}
-
 static void check_story(const struct story_opts *o, const char *path) {
     struct story s;
     rv_autobuf struct rv_buf want = {0};
-    read_file(path, &want);
+    kept_text_read(path, &want);
     begin(&s, o);
     tell(&s, rv_buf_cstr(&want));
     without_version(&s.out);
-    bool same = want.n == s.out.n && memcmp(want.p, s.out.p, want.n) == 0;
-    if (!same && getenv("RAYVISOR_WRITE_STORIES") != NULL)
-        write_file(path, &s.out);
-    else if (!same)
-        print_difference(path, rv_buf_cstr(&want), rv_buf_cstr(&s.out));
-    CU_ASSERT_TRUE(same);
+    kept_text_check(path, &want, &s.out);
     end(&s);
 }
 

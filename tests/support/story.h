@@ -30,6 +30,7 @@ struct story;
 
 struct story_opts {
     const char *plugin;    /* "raycluster" */
+    bool bodies;           /* created objects are shown whole, all but pods */
     const char *explained; /* the resource of the objects whose explanations are shown */
     /* What everybody else does now, beside the kubelets: true if there was anything to do. May be NULL. */
     bool (*work)(void *arg);

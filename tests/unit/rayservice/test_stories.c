@@ -64,6 +64,7 @@ static bool command(void *arg, const char *line) {
 static void test_stories(void) {
     struct fixture w;
     stories_run(&(struct story_opts){.plugin = "rayservice",
+                                     .bodies = true,
                                      .explained = "rayservices",
                                      .work = work,
                                      .step_ms = 500,
