@@ -73,7 +73,7 @@ static void mistakes(void) {
         {"log:\n  levle: info", "f.yaml:2:3:", "did you mean \"level\""},
         {"kubernetes:\n  qsp: 5", "f.yaml:2:3:", "did you mean \"qps\""},
         {"log:\n  level: loud", "f.yaml:2:10:", "debug or info or warn or error"},
-        {"hostSandbox: maybe", "f.yaml:1:14:", "best-effort"},
+        {"hostSandbox: maybe", "f.yaml:1:14:", " off or best-effort or enforce"},
         {"log: [a]", "f.yaml:1:6:", "mapping"},
         {"log: {level: [a]}", "f.yaml:1:14:", "a list"},
         {"kubernetes: {qps: -1}", "f.yaml:1:19:", "from 0 to 1000000"},
