@@ -283,6 +283,11 @@ static void gives_up(void) {
     script_on(w->server,
               &(struct script_answer){.status = 503, .body = STATUS("503", "ServiceUnavailable"), .times = 5});
     fixture_ask(w, &w->a, &(struct ask){.verb = RV_VERB_APPLY, .name = "p", .body = "{}"});
+    for (unsigned tries = 1; tries <= 4; tries++) { /* each pause is twice as long, with up to as much again */
+        SCRIPT_UNTIL(w->stage->s.loop, w->pauses == tries);
+        int64_t least = INT64_C(50) << tries;
+        CU_ASSERT_TRUE(w->pause >= least && w->pause <= 2 * least);
+    }
     const struct seen_result *r = fixture_result(w, &w->a, 0);
     CU_ASSERT_TRUE(r->code == RV_E_UNAVAILABLE && r->http == 503 && strcmp(r->message, "told") == 0);
     CU_ASSERT_EQUAL(script_count(w->server), 5);

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "tests/unit/sdk/heap.h"
 #include "tests/unit/sdk/suite.h"
 
 enum { DATA, HEADERS, RST = 3, SETTINGS, PUSH, PING, GOAWAY, WINDOW, CONTINUATION };
@@ -320,6 +321,19 @@ static void what_comes_back(void) {
         }
 }
 
+static void given_back(void) {
+    size_t before = 0;
+    for (int round = 0; round < 4; round++) {
+        if (round == 2) before = heap_in_use(); /* the allocator has kept what it keeps */
+        for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+            struct h2_session *s = h2_session_new();
+            h2_stream_free(play(s, i, 4096));
+            h2_session_free(s);
+        }
+    }
+    CU_ASSERT_TRUE(heap_in_use() < before + 1024);
+}
+
 static void what_goes_out(void) {
     static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     rv_autobuf struct rv_buf sent = {0};
@@ -549,6 +563,7 @@ static const struct suite_test tests[] = {{"what comes back", what_comes_back},
                                           {"what goes out", what_goes_out},
                                           {"what no server takes", what_no_server_takes},
                                           {"targets", targets},
+                                          {"given back", given_back},
                                           {"headers are bounded", headers_are_bounded},
                                           {"answered early", answered_early},
                                           {"headers fill the bound", headers_fill_the_bound},

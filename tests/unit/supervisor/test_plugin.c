@@ -536,13 +536,14 @@ static void replaced(void) {
 static void recorded(void) {
     char more[96], dir[] = "/tmp/rv-records-XXXXXX", command[64];
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
-    snprintf(more, sizeof more, ", record: %s/made, limits: {recording: 1Mi}", dir);
+    snprintf(more, sizeof more, ", record: %s/made, limits: {recording: 1Mi, memory: 128Mi}", dir);
     struct plugin_fixture *w = plugin_fixture_new(more);
     rv_autobuf struct rv_buf room = {0};
     fixture_spawn(w);
     const char *arguments = fixture_arguments(w, &room);
     CU_ASSERT_TRUE(has_line(arguments, "--record") && has_line(arguments, "--record-max"));
     CU_ASSERT_TRUE(has_line(arguments, "1048576") && strstr(arguments, "/made/toy.") != NULL);
+    CU_ASSERT_PTR_NOT_NULL(strstr(arguments, "--max-memory\n134217728\n"));
     plugin_fixture_free(w);
     snprintf(command, sizeof command, "rm -r %s", dir);
     CU_ASSERT_EQUAL(system(command), 0); /* NOLINT(cert-env33-c): a folder of our own */

@@ -212,6 +212,12 @@ static void patterns(void) {
         {"http://*/*", "http://a.b.c/x", true},
         /* nor into the port, nor is one port another */
         {"http://a/*", "http://a:80/x", false},
+        {"http://a/*", "http://a:/x", false},
+        {"http://a:8*/*", "http://a:/x", false},
+        {"http://[fd00:*]/*", "http://[fd00::1]x/x", false},
+        {"http://[fd00:*]:80/*", "http://[fd00::1]:80/x", true},
+        {"http://[fd00:*]:80/*", "http://[fd00::1]880/x", false},
+        {"http://[fd00:*]:80/*", "http://[fd00::1]:/x", false},
         {"http://a:*/*", "http://a:80/x", true},
         {"http://a:*/*", "http://a/x", false},
         {"http://a:*/*", "http://a:0/x", false},

@@ -65,6 +65,31 @@ static void a_child(void) {
     CU_ASSERT_STRING_EQUAL(text, "flight\n");
 }
 
+/* It blocks no signal and handles each as usual, whatever its parent does. */
+static void signals(void) {
+    char *const argv[] = {(char *)(uintptr_t) "/bin/grep", (char *)(uintptr_t) "-E",
+                          (char *)(uintptr_t) "^Sig(Blk|Ign):", (char *)(uintptr_t) "/proc/self/status", NULL};
+    rv_autoclose int out = file_of("");
+    struct rv_error err = {0};
+    sigset_t some, before;
+    sigemptyset(&some);
+    sigaddset(&some, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &some, &before);
+    void (*usual)(int) = signal(SIGPIPE, SIG_IGN);
+    pid_t pid = 0;
+    int pidfd = spawn_host(&(struct spawn_opts){argv, out, out, out}, &pid, &err);
+    CU_ASSERT_TRUE(pidfd >= 0 && waitpid(pid, NULL, 0) == pid);
+    close(pidfd);
+    (void)signal(SIGPIPE, usual);
+    sigset_t now;
+    sigprocmask(SIG_SETMASK, &before, &now);
+    CU_ASSERT_TRUE(sigismember(&now, SIGUSR1) == 1 && sigismember(&now, SIGUSR2) == 0); /* as it was */
+    char text[256];
+    read_back(out, text, sizeof text);
+    CU_ASSERT_EQUAL(strspn(text, "SigBlkIn:\t0\n"), strlen(text));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "SigBlk:"));
+}
+
 static void not_there(void) {
     char *const argv[] = {(char *)(uintptr_t) "/nonexistent/host", NULL};
     rv_autoclose int fd = file_of("");
@@ -229,7 +254,7 @@ static void left_out(void) {
     end(&p);
 }
 
-static const struct suite_test tests[] = {
-    {"left out", left_out},       {"a child", a_child}, {"not there", not_there}, {"memory", memory},
-    {"descriptors", descriptors}, {"lines", lines},     {"no text", no_text},     {"flood", flood}};
+static const struct suite_test tests[] = {{"left out", left_out},   {"signals", signals}, {"a child", a_child},
+                                          {"not there", not_there}, {"memory", memory},   {"descriptors", descriptors},
+                                          {"lines", lines},         {"no text", no_text}, {"flood", flood}};
 SUITE_MAIN("spawn", tests)

@@ -106,7 +106,10 @@ static void too_long(void) {
         struct seen seen = {0};
         rv_autobuf struct rv_buf b = {0};
         rv_buf_adds(&b, head);
-        for (size_t n = sizes[i].line - strlen(head) - (strlen(tail) - 1); n > 0; n--) rv_buf_addc(&b, 'x');
+        size_t fill = sizes[i].line - strlen(head) - (strlen(tail) - 1);
+        rv_buf_reserve(&b, fill);
+        memset(b.p + b.n, 'x', fill);
+        b.n += fill;
         rv_buf_adds(&b, tail);
         size_t n = b.n - !sizes[i].ends, first = sizes[i].halved ? n / 2 : n;
         int r = watch_stream_feed(&s, NULL, b.p, first, note, &seen);
