@@ -76,7 +76,8 @@ def test_a_head_service_whose_name_leads_to_another_namespace(env):
     why = lambda: json.dumps(job_status(kube, "tenants", "j")) + "".join(e["note"] for e in kube.list("events", "tenants") if e["regarding"]["name"] == "j")
     refused = lambda: "may not reach http://victim-head-svc.victims.svc" in why() and "for an object of namespace tenants" in why()
     jobs = lambda: kube.call("GET", "/api/v1/namespaces/victims/services/victim-head-svc:8265/proxy/api/jobs/")
-    wait_for("the refusal", lambda: refused() or jobs())
+    try: wait_for("the refusal", lambda: refused() or jobs())
+    except AssertionError as e: raise AssertionError(f"{e}\n{why()}\n{json.dumps(status_of(kube, 'tenants', 'mine'))}")
     assert not jobs(), f"jobs of the victim's Ray: {jobs()}"
     note = told_once(kube, "tenants", "mine", "InvalidRayClusterSpec")
     assert "spec.headGroupSpec.headService.metadata.name: no Service can be called" in note, note
