@@ -103,9 +103,9 @@ enum {
     /* HTTP requests only: the request may be done twice. It is sent over a kept connection, even if its method is POST.
      * If that connection turns out to be dead, it is sent again over a new one. A GET is always sent like this. */
     RV_HTTP_IDEMPOTENT = 2,
-    /* HTTP requests only: the credential may be one that was read earlier, as long as the server takes it. Then requests
-     * that are sent again and again cost none to the API server, and a Secret that was deleted is noticed only when the
-     * server refuses what it had. Otherwise a Secret is read again after ten seconds. Since 3.1. */
+    /* HTTP requests only: the credential may be one that was read earlier, as long as the server takes it. Then
+     * requests that are sent again and again cost none to the API server, and a Secret that was deleted is noticed only
+     * when the server refuses what it had. Otherwise a Secret is read again after ten seconds. Since 3.1. */
     RV_HTTP_KEEP_CREDENTIAL = 4,
 };
 
@@ -154,9 +154,9 @@ struct rv_http_request {
      * both directions, a byte 0, four bytes of length (big-endian) and the message. Its status is in the trailers:
      * rv_result_grpc_status(). */
     uint32_t http2;
-    /* Since 3.1: with https:// and http2, a Secret of `secret_ns` with tls.crt, tls.key and ca.crt. The supervisor reads
-     * it (if these keys are granted) and connects with that client certificate, trusting no other issuers. The name of
-     * the URL must be in the server's certificate. */
+    /* Since 3.1: with https:// and http2, a Secret of `secret_ns` with tls.crt, tls.key and ca.crt. The supervisor
+     * reads it (if these keys are granted) and connects with that client certificate, trusting no other issuers. The
+     * name of the URL must be in the server's certificate. */
     struct rv_str client_secret;
 };
 

@@ -51,6 +51,12 @@ struct call {
     struct call *next, **back;
 };
 
+union address { /* a fifth of a struct sockaddr_storage */
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
 struct calls {
     struct call *first, **last;
 };
@@ -67,7 +73,7 @@ struct link { /* one connection */
     bool ours;           /* an operator has answered */
     char *why;           /* why it has ended */
     int64_t received_at; /* monotonic, ns: when the newest byte came */
-    struct sockaddr_storage to;
+    union address to;
     struct link *next, **back;
 };
 
@@ -78,7 +84,7 @@ struct host {
     struct client_identity *identity;
     bool tls, is_name;
     struct resolver_waiter wait;
-    struct sockaddr_storage addresses[ADDRESSES_MAX];
+    union address addresses[ADDRESSES_MAX];
     /* `address_at` is the address that is being tried. */
     size_t address_n, address_at;
     struct loop_timer *next_address;
@@ -392,7 +398,7 @@ static bool refused(struct host *h, const struct sockaddr *to) {
 static void try_address(struct host *h) {
     struct rv_error err = {.text = "the name has no address"};
     for (; h->address_at < h->address_n; h->address_at++) {
-        const struct sockaddr *to = (const struct sockaddr *)&h->addresses[h->address_at];
+        const struct sockaddr *to = &h->addresses[h->address_at].any;
         if (refused(h, to)) {
             mark(h);
             return;
@@ -419,27 +425,27 @@ static void on_resolved(void *arg, const char *why) {
         connect_failed(h, why);
         return;
     }
-    h->address_n = found.n / sizeof h->addresses[0];
+    h->address_n = found.n / sizeof(struct sockaddr_storage);
     if (h->address_n > ADDRESSES_MAX) h->address_n = ADDRESSES_MAX;
-    if (h->address_n != 0) memcpy(h->addresses, found.p, h->address_n * sizeof h->addresses[0]);
+    for (size_t i = 0; i < h->address_n; i++)
+        memcpy(&h->addresses[i], found.p + i * sizeof(struct sockaddr_storage), sizeof h->addresses[i]);
     try_address(h);
 }
 
 static void use_numeric_address(struct host *h) {
-    struct sockaddr_in *v4 = (struct sockaddr_in *)&h->addresses[0];
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&h->addresses[0];
+    union address *a = &h->addresses[0];
     int64_t port = 0;
     const char *colon = strrchr(h->host_port, ':');
     if (colon != NULL) (void)rv_str_to_int(rv_str(colon + 1), 1, 65535, &port);
-    h->addresses[0] = (struct sockaddr_storage){0};
-    if (inet_pton(AF_INET, h->name, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons((in_port_t)port);
-    } else if (inet_pton(AF_INET6, h->name, &v6->sin6_addr) == 1) {
-        v6->sin6_family = AF_INET6;
-        v6->sin6_port = htons((in_port_t)port);
+    *a = (union address){.v6 = {.sin6_family = AF_UNSPEC}};
+    if (inet_pton(AF_INET, h->name, &a->v4.sin_addr) == 1) {
+        a->v4.sin_family = AF_INET;
+        a->v4.sin_port = htons((in_port_t)port);
+    } else if (inet_pton(AF_INET6, h->name, &a->v6.sin6_addr) == 1) {
+        a->v6.sin6_family = AF_INET6;
+        a->v6.sin6_port = htons((in_port_t)port);
     }
-    h->address_n = h->addresses[0].ss_family != AF_UNSPEC ? 1 : 0;
+    h->address_n = a->any.sa_family != AF_UNSPEC ? 1 : 0;
 }
 
 static bool close_unused(struct h2_pool *p, bool of_connections);
@@ -621,7 +627,7 @@ static void host_work(struct host *h) {
     if (h->waiting.first != NULL && h->link == NULL && h->wait.lookup == NULL) start_connecting(h);
     struct link *k = h->link;
     /* What is allowed may have changed since the connection was made. */
-    if (k != NULL && k->open && h->waiting.first != NULL && refused(h, (const struct sockaddr *)&k->to)) {
+    if (k != NULL && k->open && h->waiting.first != NULL && refused(h, &k->to.any)) {
         link_retire(k);
         mark(h);
     } else if (k != NULL && k->open) {

@@ -219,7 +219,7 @@ static void drain(struct fixture *w, struct rv_bytes body, struct rv_buf *out) {
         } else if (p->busy > 0) {
             accepted = false;
         } else {
-            p->draining = true;
+            p->draining = p->given_up = true;
             p->node_dies_at = w->now + 300;
         }
     }
@@ -295,7 +295,8 @@ static struct fixture_group *group_at(struct fixture *w, int index) {
 static int kept(const struct fixture *w, int group) {
     int n = 0;
     for (int i = 0; i < FIXTURE_PODS; i++)
-        n += stays(&w->pods[i]) && !w->pods[i].draining && !named(w, &w->pods[i]) && w->pods[i].group == group;
+        n += stays(&w->pods[i]) && !w->pods[i].draining && !w->pods[i].given_up && !named(w, &w->pods[i]) &&
+             w->pods[i].group == group;
     return n;
 }
 
@@ -522,6 +523,7 @@ static void step_pod(struct fixture *w, struct fixture_pod *p) {
     bool head = w->now >= w->head_back_at;
     if (w->now < p->joins_at || !head || p->gone_at != NEVER) return;
     p->node = true;
+    p->given_up = false;
     p->number = ++w->numbers;
     p->idle_since = w->now;
 }
@@ -607,6 +609,7 @@ static void step_head(struct fixture *w) {
         struct fixture_pod *p = &w->pods[i];
         if (!p->used || !p->head || p->number != 0 || w->now < w->head_back_at) continue;
         p->node = true;
+        p->given_up = false;
         p->number = ++w->numbers;
         w->session++;
     }

@@ -45,6 +45,7 @@ struct fixture_pod {
     int replica;                     /* of a group of several hosts */
     int64_t made, joins_at, gone_at; /* gone_at: NEVER until it is deleted */
     bool node, draining;             /* has a live Ray node; takes no more tasks */
+    bool given_up; /* Ray agreed to drain it: it is lost, also when its node has died of that and the pod still runs */
     int64_t node_dies_at, ends_at;
     int name_number;
     int number; /* of the Ray node */
