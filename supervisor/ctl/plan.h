@@ -35,9 +35,10 @@ const char *plan_verb_word(enum plan_verb v); /* "create" */
 struct plan_thing {
     struct plan_thing *next;
     struct rv_str api_version, resource, kind, ns, name;
-    struct rv_val first, now; /* absent: it is not there */
-    bool target;              /* the file has it, or without a file it is of ray.io */
-    bool concerns;            /* a target, or what belongs to one */
+    struct rv_val first, now;          /* absent: it is not there */
+    struct rv_str was_uid, uid, owner; /* of `first`, of `now`, and of what controls it, as far as it is there */
+    bool target;                       /* the file has it, or without a file it is of ray.io */
+    bool concerns;                     /* a target, or what belongs to one */
 };
 struct plan_state {
     struct rv_arena *arena;
