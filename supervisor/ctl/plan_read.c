@@ -144,7 +144,6 @@ static bool is_kind(struct rv_val schema, const char *kind) {
 static int read_schemas(struct plan_reading *r) {
     struct ctl_context *c = r->c;
     struct rv_str text = {0};
-    rv_autobuf struct rv_buf b = {0};
     int code = api_text(r->api, "/openapi/v3/apis/ray.io/v1", SCHEMA_MAX, "the schema of ray.io/v1", &text, &c->err);
     if (code == RV_E_NOT_FOUND)
         return rv_error_set(&c->err, code, "%s does not serve ray.io/v1: apply the CustomResourceDefinitions first",
