@@ -84,7 +84,7 @@ static void write_question(const struct plan_question *q, struct rv_buf *b) {
 
 static int read_answer(const struct plan_question *q, struct rv_str line, struct rv_arena *a, struct rv_val *ret,
                        struct rv_error *err) {
-    rv_autobuf struct rv_buf json = {0}, mp = {0};
+    rv_autobuf struct rv_buf json = {0};
     const struct rv_json_limits limits = {.max_bytes = ANSWER_MAX};
     rv_buf_addc(&json, '{');
     rv_buf_add_str(&json, line);
