@@ -181,8 +181,9 @@ void plan_voices(struct rv_val answer, const struct rv_key *key, plan_voice_fn f
     struct voices v = {rv_val_get(answer, "actions"), key, fn, arg};
     size_t i = 0;
     for (struct rv_iter it = rv_iter(v.actions); rv_iter_next(&it); i++) {
+        if (!is_about(&v, it.val) || !rv_path_bool(it.val, "warning", false)) continue;
         struct rv_str note = rv_path_str(it.val, "note");
-        if (!rv_path_bool(it.val, "warning", false) || !is_about(&v, it.val) || said_before(&v, i, note)) continue;
+        if (said_before(&v, i, note)) continue;
         fn(arg, rv_str_starts(rv_path_str(it.val, "reason"), "Invalid") ? PLAN_REFUSES : PLAN_WARNS, note);
     }
     for (struct rv_iter it = rv_iter(rv_val_get(last_status(&v), "conditions")); rv_iter_next(&it);)
