@@ -53,6 +53,8 @@ struct plan_thing *plan_state_add(struct plan_state *s, struct rv_str api_versio
                                   struct rv_str kind, struct rv_val value);
 struct plan_thing *plan_state_find(const struct plan_state *s, struct rv_str api_version, struct rv_str resource,
                                    struct rv_str ns, struct rv_str name);
+/* Does an object that is there control it? */
+bool plan_state_controlled(const struct plan_state *s, const struct plan_thing *t);
 /* Puts the file's object in the place of the live one, or beside it. */
 struct plan_thing *plan_state_target(struct plan_state *s, struct rv_str api_version, struct rv_str resource,
                                      struct rv_str kind, struct rv_val value);

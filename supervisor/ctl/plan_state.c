@@ -120,6 +120,8 @@ static struct plan_thing *owner_of(const struct plan_state *s, const struct plan
     return o;
 }
 
+bool plan_state_controlled(const struct plan_state *s, const struct plan_thing *t) { return owner_of(s, t) != NULL; }
+
 static bool belongs(const struct plan_state *s, const struct plan_thing *t) {
     enum { LEVELS = 8 };
     for (int i = 0; t != NULL && i < LEVELS; i++, t = owner_of(s, t))

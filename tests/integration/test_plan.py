@@ -238,6 +238,13 @@ def test_files(env):
     for form in ("table", "wide", "json", "yaml"):
         code, out, err = p.run(ns, a, args=("-o", form))
         assert code == 2 and "TOKEN" in out and "lion" not in out and "tiger" not in out, (form, code, out, err)
+    # A list in one document; and what belongs to somebody else's object is looked at without a file, too.
+    code, out, err = p.run(ns, {"apiVersion": "v1", "kind": "List", "items": [raycluster("l1"), raycluster("l2")]})
+    assert code == 2 and "RayCluster/l1" in out and "RayCluster/l2" in out, (code, out, err)
+    owned = raycluster("owned")
+    owned["metadata"]["ownerReferences"] = [{"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": env.kube.create("configmaps", ns, config)["metadata"]["uid"], "controller": True}]
+    env.kube.create("rayclusters", ns, owned)
+    assert "RayCluster/owned in namespace" in p.run(ns)[1], p.run(ns)
     # What kubectl apply would keep, and what it would remove.
     applied = raycluster("k", workers=1, suspend=False)
     applied["metadata"]["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": json.dumps(raycluster("k", workers=1, suspend=False))}
