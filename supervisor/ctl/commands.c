@@ -13,7 +13,7 @@ const struct ctl_option ctl_options[] = {
     {'k', false, false, "kubeconfig", "the kubeconfig; as kubectl, otherwise $KUBECONFIG or ~/.kube/config", CTL_FILE},
     {'K', false, false, "context", "the context of the kubeconfig", CTL_TEXT},
     {'O', false, false, "out", "the folder to make", CTL_FILE},
-    {'c', false, false, "config", "the configuration of a sandbox", CTL_FILE},
+    {'c', false, false, "config", "the configuration of the operator, or of a sandbox", CTL_FILE},
     {'w', true, false, "worker-group", "the worker group, where GROUP is not given", CTL_TEXT},
     {'r', true, false, "replicas", "how many replicas, where N is not given", CTL_NUMBER},
     {0, false, false, "min-replicas", "the least number of replicas of the group", CTL_NUMBER},

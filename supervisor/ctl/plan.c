@@ -63,7 +63,7 @@ static bool read_more(struct planning *p, struct rv_val answer) {
                                       .ns = rv_arena_str(a, rv_path_str(it.val, "namespace")).p};
         int code = api_get(p->r.api, &what, rv_path_str(it.val, "name"), &v, &err);
         if (code == 0)
-            (void)plan_state_add(&p->r.state, rv_str(what.api_version), rv_str(what.resource), RV_STR(""), v);
+            (void)plan_read_keep(&p->r, rv_str(what.api_version), rv_str(what.resource), RV_STR(""), v);
         else if (code == RV_E_NOT_FOUND)
             note_absent(p, it.val);
         else

@@ -35,9 +35,10 @@ const char *plan_verb_word(enum plan_verb v); /* "create" */
 struct plan_thing {
     struct plan_thing *next;
     struct rv_str api_version, resource, kind, ns, name;
-    struct rv_val first, now; /* absent: it is not there */
-    bool target;              /* the file has it, or without a file it is of ray.io */
-    bool concerns;            /* a target, or what belongs to one */
+    struct rv_val first, now;          /* absent: it is not there */
+    struct rv_str was_uid, uid, owner; /* of `first`, of `now`, and of what controls it, as far as it is there */
+    bool target;                       /* the file has it, or without a file it is of ray.io */
+    bool concerns;                     /* a target, or what belongs to one */
 };
 struct plan_state {
     struct rv_arena *arena;
@@ -52,6 +53,8 @@ struct plan_thing *plan_state_add(struct plan_state *s, struct rv_str api_versio
                                   struct rv_str kind, struct rv_val value);
 struct plan_thing *plan_state_find(const struct plan_state *s, struct rv_str api_version, struct rv_str resource,
                                    struct rv_str ns, struct rv_str name);
+/* Does an object that is there control it? */
+bool plan_state_controlled(const struct plan_state *s, const struct plan_thing *t);
 /* Puts the file's object in the place of the live one, or beside it. */
 struct plan_thing *plan_state_target(struct plan_state *s, struct rv_str api_version, struct rv_str resource,
                                      struct rv_str kind, struct rv_val value);

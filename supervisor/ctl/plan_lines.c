@@ -18,7 +18,8 @@ static enum plan_verb verb_of(const struct plan_state *s, const struct plan_thin
     bool was = rv_val_present(t->first), is = rv_val_present(t->now);
     *d = (struct plan_differences){0};
     if (!was || !is) return was ? PLAN_DELETE : is ? PLAN_CREATE : PLAN_SAME;
-    if (!rv_str_eq(rv_path_str(t->first, "metadata.uid"), rv_path_str(t->now, "metadata.uid"))) return PLAN_REPLACE;
+    if (!rv_str_eq(t->was_uid, t->uid)) return PLAN_REPLACE;
+    if (t->first.p == t->now.p) return PLAN_SAME;
     plan_differences(s->arena, t->first, t->now, d);
     return d->all > 0 ? PLAN_UPDATE : PLAN_SAME;
 }
@@ -48,6 +49,13 @@ static bool is_pod(const struct plan_thing *t) {
 struct making {
     const struct plan_state *s;
     struct plan_lines *to;
+    /* What concerns the plan, in its order. */
+    struct entry {
+        const struct plan_thing *t;
+        struct rv_str group; /* of pods */
+        bool pod, listed;
+    } * entries;
+    size_t entry_n;
     struct rv_str *created, *deleted; /* of one group of pods */
     size_t created_n, deleted_n;
 };
@@ -85,58 +93,57 @@ static void add_pods(struct making *m, const struct plan_thing *t, enum plan_ver
     m->to->counts[verb] += n;
 }
 
-static bool same_group(const struct plan_thing *a, const struct plan_thing *b) {
-    return is_pod(b) && rv_str_eq(a->ns, b->ns) &&
-           rv_str_eq(rv_meta_controller_uid(state_of(a)), rv_meta_controller_uid(state_of(b))) &&
-           rv_str_eq(group_of(a), group_of(b));
+static bool same_group(const struct entry *a, const struct entry *b) {
+    return b->pod && rv_str_eq(a->t->owner, b->t->owner) && rv_str_eq(a->group, b->group) &&
+           rv_str_eq(a->t->ns, b->t->ns);
 }
 
-static bool is_first_of_group(const struct plan_state *s, const struct plan_thing *t) {
-    for (const struct plan_thing *o = s->first; o != t; o = o->next)
-        if (o->concerns && same_group(t, o)) return false;
-    return true;
-}
-
-static void add_group(struct making *m, const struct plan_thing *t) {
-    if (!is_first_of_group(m->s, t)) return;
-    m->created = rv_arena_alloc(m->s->arena, m->s->n * sizeof *m->created);
-    m->deleted = rv_arena_alloc(m->s->arena, m->s->n * sizeof *m->deleted);
+/* All pods of the group of entry `at`, which is the first of them. */
+static void add_group(struct making *m, size_t at) {
+    const struct entry *first = &m->entries[at];
+    m->created = rv_arena_alloc(m->s->arena, m->entry_n * sizeof *m->created);
+    m->deleted = rv_arena_alloc(m->s->arena, m->entry_n * sizeof *m->deleted);
     m->created_n = m->deleted_n = 0;
-    for (const struct plan_thing *o = t; o != NULL; o = o->next) {
+    for (size_t i = at; i < m->entry_n; i++) {
         struct plan_differences d;
-        if (!o->concerns || !same_group(t, o)) continue;
-        enum plan_verb verb = verb_of(m->s, o, &d);
-        if (verb == PLAN_UPDATE) add_thing(m, o);
-        if (verb == PLAN_CREATE || verb == PLAN_REPLACE) m->created[m->created_n++] = o->name;
-        if (verb == PLAN_DELETE || verb == PLAN_REPLACE) m->deleted[m->deleted_n++] = o->name;
+        struct entry *e = &m->entries[i];
+        if (!same_group(first, e)) continue;
+        e->listed = true;
+        enum plan_verb verb = verb_of(m->s, e->t, &d);
+        if (verb == PLAN_UPDATE) add_thing(m, e->t);
+        if (verb == PLAN_CREATE || verb == PLAN_REPLACE) m->created[m->created_n++] = e->t->name;
+        if (verb == PLAN_DELETE || verb == PLAN_REPLACE) m->deleted[m->deleted_n++] = e->t->name;
     }
     size_t both = m->created_n < m->deleted_n ? m->created_n : m->deleted_n;
-    add_pods(m, t, PLAN_REPLACE, m->created, m->deleted, both);
-    add_pods(m, t, PLAN_CREATE, m->created + both, NULL, m->created_n - both);
-    add_pods(m, t, PLAN_DELETE, m->deleted + both, NULL, m->deleted_n - both);
+    add_pods(m, first->t, PLAN_REPLACE, m->created, m->deleted, both);
+    add_pods(m, first->t, PLAN_CREATE, m->created + both, NULL, m->created_n - both);
+    add_pods(m, first->t, PLAN_DELETE, m->deleted + both, NULL, m->deleted_n - both);
 }
 
 /* The object, and then what it controls. */
-static void add_with_owned(struct making *m, const struct plan_thing *t, int depth) {
+static void add_with_owned(struct making *m, size_t at, int depth) {
     enum { DEEPEST = 8 };
-    if (is_pod(t))
-        add_group(m, t);
+    const struct plan_thing *t = m->entries[at].t;
+    if (m->entries[at].listed) return; /* what owns itself by way of others is listed once */
+    if (m->entries[at].pod)
+        add_group(m, at);
     else
         add_thing(m, t);
-    for (const struct plan_thing *o = m->s->first; o != NULL && depth < DEEPEST; o = o->next) {
-        struct rv_str owner = rv_meta_controller_uid(state_of(o));
-        if (!o->concerns || o->target || owner.n == 0) continue;
-        if (rv_str_eq(owner, rv_path_str(t->now, "metadata.uid")) ||
-            rv_str_eq(owner, rv_path_str(t->first, "metadata.uid")))
-            add_with_owned(m, o, depth + 1);
+    m->entries[at].listed = true;
+    for (size_t i = 0; i < m->entry_n && depth < DEEPEST; i++) {
+        const struct plan_thing *o = m->entries[i].t;
+        if (!o->target && o->owner.n != 0 && (rv_str_eq(o->owner, t->uid) || rv_str_eq(o->owner, t->was_uid)))
+            add_with_owned(m, i, depth + 1);
     }
 }
 
 void plan_lines(const struct plan_state *s, struct plan_lines *ret) {
     *ret = (struct plan_lines){.lines = rv_arena_alloc(s->arena, (3 * s->n + 1) * sizeof *ret->lines)};
-    struct making m = {.s = s, .to = ret};
+    struct making m = {.s = s, .to = ret, .entries = rv_arena_alloc(s->arena, (s->n + 1) * sizeof *m.entries)};
     for (const struct plan_thing *t = s->first; t != NULL; t = t->next)
-        if (t->target) add_with_owned(&m, t, 0);
+        if (t->concerns) m.entries[m.entry_n++] = (struct entry){t, group_of(t), is_pod(t), false};
+    for (size_t i = 0; i < m.entry_n; i++)
+        if (m.entries[i].t->target) add_with_owned(&m, i, 0);
     for (size_t i = PLAN_CREATE; i < PLAN_VERB_N; i++) ret->changes |= ret->counts[i] > 0;
 }
 

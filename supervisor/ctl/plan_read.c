@@ -144,7 +144,6 @@ static bool is_kind(struct rv_val schema, const char *kind) {
 static int read_schemas(struct plan_reading *r) {
     struct ctl_context *c = r->c;
     struct rv_str text = {0};
-    rv_autobuf struct rv_buf b = {0};
     int code = api_text(r->api, "/openapi/v3/apis/ray.io/v1", SCHEMA_MAX, "the schema of ray.io/v1", &text, &c->err);
     if (code == RV_E_NOT_FOUND)
         return rv_error_set(&c->err, code, "%s does not serve ray.io/v1: apply the CustomResourceDefinitions first",
@@ -177,17 +176,18 @@ struct rv_val plan_read_fix(void *arg, struct rv_str resource, struct rv_val val
 
 /* ---- objects ----------------------------------------------------------------------------------------------------- */
 
-/* The API server says the version and kind of a list's elements once, for all of them. No value of a Secret is kept. */
-static struct rv_val tidy(struct plan_reading *r, const struct manifest_kind *k, struct rv_val v) {
+struct plan_thing *plan_read_keep(struct plan_reading *r, struct rv_str api_version, struct rv_str resource,
+                                  struct rv_str kind, struct rv_val v) {
     struct rv_node *n = rv_node_from(r->c->arena, v);
-    rv_node_set_str(r->c->arena, n, "apiVersion", k->api_version);
-    rv_node_set_str(r->c->arena, n, "kind", k->kind);
-    if (rv_str_is(k->resource, "secrets")) {
+    /* Of the elements of a list the API server says it once, for all of them. */
+    rv_node_set_str(r->c->arena, n, "apiVersion", api_version);
+    if (kind.n != 0) rv_node_set_str(r->c->arena, n, "kind", kind);
+    if (rv_str_is(resource, "secrets")) {
         (void)rv_node_remove(n, "data");
         (void)rv_node_remove(n, "stringData");
     }
     (void)rv_node_remove(rv_node_get(n, "metadata"), "managedFields");
-    return rv_node_freeze(r->c->arena, n);
+    return plan_state_add(&r->state, api_version, resource, kind, rv_node_freeze(r->c->arena, n));
 }
 
 static int read_kind(struct plan_reading *r, const struct manifest_kind *k, bool primary, struct rv_str ns) {
@@ -208,8 +208,7 @@ static int read_kind(struct plan_reading *r, const struct manifest_kind *k, bool
         r->c->err = err;
         return code;
     }
-    for (size_t i = 0; i < list.n; i++)
-        (void)plan_state_add(&r->state, k->api_version, k->resource, k->kind, tidy(r, k, list.items[i]));
+    for (size_t i = 0; i < list.n; i++) (void)plan_read_keep(r, k->api_version, k->resource, k->kind, list.items[i]);
     return 0;
 }
 
@@ -290,9 +289,9 @@ int plan_read_objects(struct plan_reading *r) {
     for (struct plan_thing *t = r->state.first; t != NULL; t = t->next) {
         t->first = without_last_file(r->c->arena, t->first);
         if (rv_val_present(t->now)) t->now = without_last_file(r->c->arena, t->now);
-        /* Without a file, what nobody of ray.io has made is looked at; the rest belongs to that. */
+        /* Without a file all of ray.io is looked at. What one of them has made belongs to that one. */
         if (r->documents == NULL && rv_str_is(t->api_version, "ray.io/v1"))
-            t->target = rv_meta_controller_uid(t->now).n == 0;
+            t->target = !plan_state_controlled(&r->state, t);
     }
     plan_state_count(&r->state);
     return 0;

@@ -35,6 +35,9 @@ int plan_read_config(struct plan_reading *r);
 int plan_read_file(struct plan_reading *r, const char *path);
 /* Objects, schemas, and the file's objects in their places. */
 int plan_read_objects(struct plan_reading *r);
+/* Adds an object that was read to the snapshot. No value of a Secret is kept. */
+struct plan_thing *plan_read_keep(struct plan_reading *r, struct rv_str api_version, struct rv_str resource,
+                                  struct rv_str kind, struct rv_val v);
 /* For plan_state_fold(): the object with the defaults of its kind. arg is the reading. */
 struct rv_val plan_read_fix(void *arg, struct rv_str resource, struct rv_val value);
 void plan_reading_end(struct plan_reading *r);

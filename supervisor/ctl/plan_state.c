@@ -39,17 +39,26 @@ static struct plan_thing *find_or_append(struct plan_state *s, struct rv_str api
     return t != NULL ? t : append(s, api_version, resource, kind, value);
 }
 
+/* What is looked for often. */
+static void set_now(struct plan_thing *t, struct rv_val now) {
+    t->now = now;
+    t->uid = rv_path_str(now, "metadata.uid");
+    if (rv_val_present(now)) t->owner = rv_meta_controller_uid(now);
+}
+
 struct plan_thing *plan_state_add(struct plan_state *s, struct rv_str api_version, struct rv_str resource,
                                   struct rv_str kind, struct rv_val value) {
     struct plan_thing *t = find_or_append(s, api_version, resource, kind, value);
-    t->first = t->now = value;
+    t->first = value;
+    set_now(t, value);
+    t->was_uid = t->uid;
     return t;
 }
 
 struct plan_thing *plan_state_target(struct plan_state *s, struct rv_str api_version, struct rv_str resource,
                                      struct rv_str kind, struct rv_val value) {
     struct plan_thing *t = find_or_append(s, api_version, resource, kind, value);
-    t->now = value;
+    set_now(t, value);
     t->target = true;
     s->version++;
     return t;
@@ -106,14 +115,12 @@ static void count(struct plan_state *s, const struct plan_thing *t, bool more) {
 /* ---- what belongs to targets ------------------------------------------------------------------------------------- */
 
 static struct plan_thing *owner_of(const struct plan_state *s, const struct plan_thing *t) {
-    struct rv_str uid = rv_meta_controller_uid(rv_val_present(t->now) ? t->now : t->first);
-    if (uid.n == 0) return NULL;
-    for (struct plan_thing *o = s->first; o != NULL; o = o->next)
-        if (rv_str_eq(rv_path_str(o->now, "metadata.uid"), uid) ||
-            rv_str_eq(rv_path_str(o->first, "metadata.uid"), uid))
-            return o;
-    return NULL;
+    struct plan_thing *o = t->owner.n != 0 ? s->first : NULL;
+    while (o != NULL && !rv_str_eq(o->uid, t->owner) && !rv_str_eq(o->was_uid, t->owner)) o = o->next;
+    return o;
 }
+
+bool plan_state_controlled(const struct plan_state *s, const struct plan_thing *t) { return owner_of(s, t) != NULL; }
 
 static bool belongs(const struct plan_state *s, const struct plan_thing *t) {
     enum { LEVELS = 8 };
@@ -133,10 +140,10 @@ void plan_state_count(struct plan_state *s) {
 /* ---- folding ----------------------------------------------------------------------------------------------------- */
 
 static void remove_thing(struct plan_state *s, struct plan_thing *t) {
-    struct rv_str uid = rv_path_str(t->now, "metadata.uid");
+    struct rv_str uid = t->uid;
     if (!rv_val_present(t->now)) return;
     count(s, t, false);
-    t->now = RV_VAL_ABSENT;
+    set_now(t, RV_VAL_ABSENT);
     s->version++;
     for (struct plan_thing *o = s->first; o != NULL && uid.n != 0; o = o->next) {
         struct rv_val owners = rv_val_path(o->now, "metadata.ownerReferences");
@@ -148,7 +155,7 @@ static void put(struct plan_state *s, struct rv_str api_version, struct rv_str r
     struct plan_thing *t = find_or_append(s, api_version, resource, RV_STR(""), value);
     bool was = rv_val_present(t->now);
     if (was) count(s, t, false);
-    t->now = value;
+    set_now(t, value);
     t->concerns = t->concerns || belongs(s, t);
     count(s, t, true);
     s->version++;

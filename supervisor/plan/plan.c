@@ -84,7 +84,7 @@ static void write_question(const struct plan_question *q, struct rv_buf *b) {
 
 static int read_answer(const struct plan_question *q, struct rv_str line, struct rv_arena *a, struct rv_val *ret,
                        struct rv_error *err) {
-    rv_autobuf struct rv_buf json = {0}, mp = {0};
+    rv_autobuf struct rv_buf json = {0};
     const struct rv_json_limits limits = {.max_bytes = ANSWER_MAX};
     rv_buf_addc(&json, '{');
     rv_buf_add_str(&json, line);
@@ -181,8 +181,9 @@ void plan_voices(struct rv_val answer, const struct rv_key *key, plan_voice_fn f
     struct voices v = {rv_val_get(answer, "actions"), key, fn, arg};
     size_t i = 0;
     for (struct rv_iter it = rv_iter(v.actions); rv_iter_next(&it); i++) {
+        if (!is_about(&v, it.val) || !rv_path_bool(it.val, "warning", false)) continue;
         struct rv_str note = rv_path_str(it.val, "note");
-        if (!rv_path_bool(it.val, "warning", false) || !is_about(&v, it.val) || said_before(&v, i, note)) continue;
+        if (said_before(&v, i, note)) continue;
         fn(arg, rv_str_starts(rv_path_str(it.val, "reason"), "Invalid") ? PLAN_REFUSES : PLAN_WARNS, note);
     }
     for (struct rv_iter it = rv_iter(rv_val_get(last_status(&v), "conditions")); rv_iter_next(&it);)

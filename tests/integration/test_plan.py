@@ -158,6 +158,11 @@ def test_rayservice(env):
     doc = p.doc(ns, new)
     assert {("create", "RayCluster", 1), ("update", "RayService", 1)} <= {(a, k, n) for a, k, _, n in changes(doc)}, changes(doc)
     assert (doc["before"]["pods"], doc["peak"]["pods"]) == (2, 4), doc
+    assert any("by upgradeStrategy NewCluster" in s for s in said(doc, "says")) and any("needs 2 pods" in s and "beside the first" in s for s in said(doc, "says")), doc["sentences"]
+    none = json.loads(json.dumps(new))
+    none["spec"]["upgradeStrategy"] = {"type": "None"}
+    doc = p.doc(ns, none)
+    assert changes(doc) == [("update", "RayService", "fruit", 1)] and any("with upgradeStrategy None it stays as it is" in s for s in said(doc, "says")), doc
     # Another configuration of Serve: in place.
     config = rayservice("fruit", config=service["spec"]["serveConfigV2"].replace("num_replicas: 1", "num_replicas: 2"))
     doc = p.doc(ns, config)
@@ -184,6 +189,7 @@ def test_raycronjob(env):
     doc = p.doc(ns, cron)
     assert changes(doc) == [("create", "RayCronJob", "nightly", 1)], changes(doc)
     assert any(re.search(r"the next RayJob is due at \d{4}-01-01T03:00:00Z", s) for s in said(doc, "says")), doc["sentences"]
+    assert any(re.search(r"the following ones at \d{4}-01-01T03:00:00Z and \d{4}-01-01", s) for s in said(doc, "says")), doc["sentences"]
     cron["spec"]["schedule"] = "61 3 * * *"
     code, out, err = p.run(ns, cron)
     assert code == 1 and "refused" in err and "schedule" in err, (code, out, err)
@@ -232,6 +238,13 @@ def test_files(env):
     for form in ("table", "wide", "json", "yaml"):
         code, out, err = p.run(ns, a, args=("-o", form))
         assert code == 2 and "TOKEN" in out and "lion" not in out and "tiger" not in out, (form, code, out, err)
+    # A list in one document; and what belongs to somebody else's object is looked at without a file, too.
+    code, out, err = p.run(ns, {"apiVersion": "v1", "kind": "List", "items": [raycluster("l1"), raycluster("l2")]})
+    assert code == 2 and "RayCluster/l1" in out and "RayCluster/l2" in out, (code, out, err)
+    owned = raycluster("owned")
+    owned["metadata"]["ownerReferences"] = [{"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": env.kube.create("configmaps", ns, config)["metadata"]["uid"], "controller": True}]
+    env.kube.create("rayclusters", ns, owned)
+    assert "RayCluster/owned in namespace" in p.run(ns)[1], p.run(ns)
     # What kubectl apply would keep, and what it would remove.
     applied = raycluster("k", workers=1, suspend=False)
     applied["metadata"]["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": json.dumps(raycluster("k", workers=1, suspend=False))}
@@ -247,6 +260,18 @@ def test_files(env):
     assert code == 64 and "is of namespace" in err, (code, out, err)
     code, out, err = p.run(ns, args=("-A", "-f", "x"))
     assert code == 64, (code, out, err)
+    # With the operator's configuration: other settings, and other plugins.
+    path = os.path.join(env.dir, "operator.yaml")
+    open(path, "w").write("plugins: [{name: raycluster, settings: {featureGates: {RayClusterNetworkPolicy: true}}}, {name: networkpolicy}]\n")
+    guarded = raycluster("guarded", networkPolicy={"mode": "DenyAll"})
+    assert "NetworkPolicy" in {k for _, k, _, _ in changes(p.doc(ns, guarded, args=("--config", path)))}
+    assert "NetworkPolicy" not in {k for _, k, _, _ in changes(p.doc(ns, raycluster("guarded")))}
+    open(path, "w").write("plugins: [{name: rayclutser}]\n")
+    code, out, err = p.run(ns, guarded, args=("--config", path))
+    assert code == 1 and "operator.yaml:1:" in err, (code, out, err)
+    for word, offered in (("-f", ":0"), ("--filename", ":0"), ("-o", ":4")):
+        r = subprocess.run([binary("rayvisorctl"), "__complete", "plan", word, ""], text=True, capture_output=True)
+        assert r.stdout.split()[-1] == offered, (word, r)
     r = subprocess.run([binary("rayvisorctl"), "plna"], text=True, capture_output=True)
     assert r.returncode == 64 and 'did you mean "plan"?' in r.stderr, r
     # The operator need not run, and Secrets need not be readable: what is not seen is said.
