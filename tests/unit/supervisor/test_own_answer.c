@@ -69,7 +69,7 @@ static struct seen ask(struct fixture *w, const char *method, const char *path, 
     struct rv_http_request r = {
         .size = sizeof r, .method = rv_str(method), .url = rv_str(url), .timeout_ms = 20000, .http2 = http2};
     if (strcmp(method, "POST") == 0) r.body = (struct rv_bytes){(const uint8_t *)"{\"entrypoint\":\"x\"}", 18};
-    http_direct_send(w->http, &r, "X-Ray-Authorization: Bearer t0ken", on_answer, &s);
+    http_direct_send(w->http, &r, "X-Ray-Authorization: Bearer t0ken", NULL, on_answer, &s);
     SCRIPT_UNTIL(w->stage->s.loop, s.times == 1);
     return s;
 }
@@ -124,7 +124,7 @@ static void answers_of_others(void) {
             struct seen s = {0};
             struct rv_http_request r = {
                 .size = sizeof r, .method = RV_STR("GET"), .url = rv_str(script_url(other)), .timeout_ms = 20000};
-            http_direct_send(w.http, &r, NULL, on_answer, &s);
+            http_direct_send(w.http, &r, NULL, NULL, on_answer, &s);
             SCRIPT_UNTIL(w.stage->s.loop, s.times == 1);
             CHECK_ROW(s.code == (rows[i].held ? RV_E_DENIED : 0), rows[i].row);
             CHECK_ROW(s.status == (rows[i].held ? 0 : rows[i].answer.status), rows[i].row);
