@@ -98,6 +98,7 @@ int ctl_tap(struct ctl_context *c);
 int ctl_reload(struct ctl_context *c);
 int ctl_release(struct ctl_context *c);
 int ctl_twin(struct ctl_context *c);
+int ctl_admission_policy(struct ctl_context *c);
 int ctl_sandbox(struct ctl_context *c);
 int ctl_completion(struct ctl_context *c);
 int ctl_help(struct ctl_context *c);

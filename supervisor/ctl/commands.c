@@ -24,6 +24,7 @@ const struct ctl_option ctl_options[] = {
     {'f', true, false, "follow", "go on until the job has ended", CTL_FLAG},
     {'f', true, false, "filename", "the manifest, or - for standard input", CTL_FILE},
     {0, false, false, "suspend", "suspend the RayJob even if Ray has the job: its cluster is deleted", CTL_FLAG},
+    {0, false, false, "user", "the user name of the operator, whose requests are not judged", CTL_TEXT},
     {0, false, false, "name", "the name of the RayJob; otherwise job- and five characters", CTL_TEXT},
     {0, false, false, "cluster", "run on this RayCluster; otherwise one is made for the job", CTL_TEXT},
     {0, false, false, "image", "the image of head and workers", CTL_TEXT},
@@ -181,6 +182,14 @@ const struct ctl_command ctl_commands[] = {
      "objects:\n"
      "rayvisorctl twin rc/demo -n team-a",
      "namespace socket", TABLE_OR_JSON, CTL_OBJECT, NULL, ctl_twin},
+    {"admission-policy", "[--user NAME]", "the controllers' rules about single fields, as ValidatingAdmissionPolicies",
+     "Prints a ValidatingAdmissionPolicy and its binding for each kind, for kubectl apply -f -. The API server judges "
+     "them\n"
+     "without asking anybody. They are printed from the table that the controllers use, so both say the same; rules "
+     "that\n"
+     "need more than fields are left to the webhook and to the controllers. --user is the operator's own name:\n"
+     "rayvisorctl admission-policy --user system:serviceaccount:ray:rayvisor",
+     "user", NULL, CTL_NOTHING, NULL, ctl_admission_policy},
     {"sandbox", "up [--config FILE]|down|status|kubeconfig", "an embedded cluster with an operator on this machine",
      "up starts both in the background, with the default configuration or that of --config. down stops them, status\n"
      "shows what runs, and kubeconfig prints the path of the kubeconfig:\n"

@@ -94,7 +94,8 @@ static void answers(void) {
     } rows[] = {
         {{.refused = false}, "{\"uid\":\"u\",\"allowed\":true}"},
         {{.refused = true, .status = 422, .message = {"spec.x \033[31m\nis wrong", 21}},
-         "{\"uid\":\"u\",\"allowed\":false,\"status\":{\"code\":422,\"message\":\"spec.x \\\\u001b[31m\\\\nis wrong\"}}"},
+         "{\"uid\":\"u\",\"allowed\":false,\"status\":{\"code\":422,\"message\":\"spec.x \\\\u001b[31m\\\\nis "
+         "wrong\"}}"},
         {{.warnings = {"one\ntwo\n\n", 9}}, "{\"uid\":\"u\",\"allowed\":true,\"warnings\":[\"one\",\"two\"]}"},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
