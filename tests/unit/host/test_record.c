@@ -42,7 +42,7 @@ static void no_such_folder(void) {
 /* ---- replay ----------------------------------------------------------------------------------------------------- */
 
 /* What the plugin of the replay does otherwise than the one that was recorded. */
-static enum { AS_BEFORE, OTHER_NAME, NOTHING, ONE_MORE } behaviour;
+static enum behaviour { AS_BEFORE, OTHER_NAME, NOTHING, ONE_MORE } behaviour;
 
 struct toy {
     const struct rv_host_api *api;
@@ -178,7 +178,8 @@ static size_t documents(const char *text) {
 static void replays(void) {
     static const struct {
         const char *row, *key;
-        int behaviour, code;
+        enum behaviour behaviour;
+        int code;
         size_t documents, actions, decisions;
         const char *says;
     } rows[] = {
@@ -214,7 +215,7 @@ static void replays(void) {
 static void other_requests(void) {
     static const struct {
         const char *row;
-        int behaviour;
+        enum behaviour behaviour;
         const char *says;
     } rows[] = {{"fewer", NOTHING, "{\"difference\":\"a recorded request was not made\",\"request\":"},
                 {"fewer, without a message of now", NOTHING, ",\"now\":null}\n"},

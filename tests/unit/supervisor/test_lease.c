@@ -87,6 +87,9 @@ static void made_where_there_is_none(void) {
     CU_ASSERT_PTR_NOT_NULL(strstr(made->body, "\"leaseTransitions\":0"));
     CU_ASSERT_PTR_NOT_NULL(strstr(renewed->body, "\"resourceVersion\":\"2\""));
     CU_ASSERT_PTR_NULL(strstr(renewed->body, "acquireTime"));
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    CU_ASSERT_TRUE(rv_str_is(rv_path_str(from_json(a, made->body), "spec.holderIdentity"), "me"));
+    CU_ASSERT_TRUE(rv_str_is(rv_path_str(from_json(a, renewed->body), "spec.holderIdentity"), "me"));
     end(s);
 }
 
