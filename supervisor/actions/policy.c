@@ -74,8 +74,7 @@ static int check_secret(const struct config_plugin *p, const struct rv_http_requ
                                "plugin " RV_STR_FMT " may not send Secret %.*s/%.*s to %.*s: a credential goes to a "
                                "Service of its own namespace (NAME.%.*s.svc.DOMAIN), by an http pattern that spells "
                                "the domain out",
-                               RV_STR_ARG(p->name), QUOTE(r->secret_ns), QUOTE(name), QUOTE(url),
-                               QUOTE(r->secret_ns));
+                               RV_STR_ARG(p->name), QUOTE(r->secret_ns), QUOTE(name), QUOTE(url), QUOTE(r->secret_ns));
 }
 
 static int check_http(const struct config_plugin *p, const struct msg_action *a, struct rv_error *err) {
