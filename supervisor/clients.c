@@ -7,9 +7,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "ipc/base/rate_limit.h"
+
 /* LINGER: what a client still sends after its answer is read and dropped for so long, or closing would reset the
  * connection and take the answer with it. PAUSE: without a file descriptor to accept with. */
-enum { READ_SIZE = 4096, ACCEPT_MAX = 16, LINGER_MS = 1000, LINGER_MAX = 64 << 10, PAUSE_MS = 200 };
+enum { READ_SIZE = 4096, TLS_READ = 16384, ACCEPT_MAX = 16, LINGER_MS = 1000, LINGER_MAX = 64 << 10, PAUSE_MS = 200 };
 
 enum state { ASKING, WAITING, ANSWERING, LINGERING };
 
@@ -18,6 +20,7 @@ struct client {
     struct client *next, *prev; /* the oldest is first */
     uint64_t peer[2];
     int fd;
+    struct tls_socket *tls; /* NULL: in clear text */
     enum state state;
     int64_t until, moved; /* mono ns: until when at the latest; when it last took something */
     struct loop_watch *watch;
@@ -33,6 +36,8 @@ struct clients {
     int fd;
     struct loop_watch *watch;
     struct loop_timer *pause;
+    struct rate_limit coming;
+    size_t bytes; /* of all that is being asked */
     struct client *first, *last;
     struct clients_stats stats;
 };
@@ -51,6 +56,11 @@ static void end_wait(struct client *c) {
     if (w.gone != NULL) w.gone(w.arg);
 }
 
+static void forget_request(struct client *c) {
+    c->owner->bytes -= c->in.n;
+    rv_buf_free(&c->in);
+}
+
 static void client_close(struct client *c) {
     struct clients *o = c->owner;
     *(c->prev != NULL ? &c->prev->next : &o->first) = c->next;
@@ -60,8 +70,9 @@ static void client_close(struct client *c) {
     end_source(c);
     loop_watch_free(c->watch);
     loop_timer_free(c->timeout);
+    tls_socket_free(c->tls);
     rv_closep(&c->fd);
-    rv_buf_free(&c->in);
+    forget_request(c);
     rv_buf_free(&c->out);
     free(c);
 }
@@ -82,6 +93,7 @@ static void enter(struct client *c, enum state state, int64_t ms) {
 static void linger(struct client *c) {
     end_source(c);
     rv_buf_free(&c->out);
+    if (c->tls != NULL) tls_socket_end(c->tls);
     if (shutdown(c->fd, SHUT_WR) != 0) {
         client_close(c);
         return;
@@ -104,7 +116,9 @@ static void flush(struct client *c) {
         linger(c);
         return;
     }
-    ssize_t n = send(c->fd, c->out.p, c->out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    unsigned events = LOOP_WRITE;
+    ssize_t n = c->tls != NULL ? tls_socket_write(c->tls, c->out.p, c->out.n, &events)
+                               : send(c->fd, c->out.p, c->out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n < 0 && errno != EAGAIN && errno != EINTR) {
         client_close(c);
         return;
@@ -117,12 +131,12 @@ static void flush(struct client *c) {
     if (c->out.n == 0 && c->source.more == NULL)
         linger(c);
     else
-        loop_watch_set(c->watch, LOOP_WRITE);
+        loop_watch_set(c->watch, events);
 }
 
 static void begin_answer(struct client *c) {
     c->wait.late = NULL;
-    rv_buf_free(&c->in);
+    forget_request(c);
     enter(c, ANSWERING, c->owner->o.answer_ms);
     flush(c);
 }
@@ -147,7 +161,7 @@ void client_wait(struct client *c, int64_t ms, const struct client_wait *w) {
 
 static void ask(struct client *c) {
     const struct clients_opts *o = &c->owner->o;
-    size_t n = o->whole(rv_buf_str(&c->in));
+    size_t n = o->whole(o->arg, rv_buf_str(&c->in));
     if (n == 0 && c->in.n <= o->request_max) return;
     loop_watch_set(c->watch, 0); /* a client that shuts its sending side down still gets its answer */
     c->state = WAITING;
@@ -159,16 +173,33 @@ static void ask(struct client *c) {
         cut_off(c);
 }
 
-static void take(struct client *c) {
-    rv_buf_reserve(&c->in, READ_SIZE);
-    ssize_t n = read(c->fd, c->in.p + c->in.n, READ_SIZE);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (n <= 0) {
-        client_close(c);
-        return;
+static ssize_t read_some(struct client *c, size_t most, unsigned *ret_events) {
+    rv_buf_reserve(&c->in, most);
+    ssize_t n = c->tls != NULL ? tls_socket_read(c->tls, c->in.p + c->in.n, most, ret_events)
+                               : read(c->fd, c->in.p + c->in.n, most);
+    if (n > 0) {
+        c->in.n += (size_t)n;
+        c->owner->bytes += (size_t)n;
     }
-    c->in.n += (size_t)n;
-    ask(c);
+    return n;
+}
+
+/* One record of TLS at most, of which no rest is left behind that the socket would not tell of. */
+static void take(struct client *c) {
+    const struct clients_opts *o = &c->owner->o;
+    unsigned events = LOOP_READ;
+    ssize_t n = read_some(c, c->tls != NULL ? TLS_READ : READ_SIZE, &events);
+    while (n > 0 && c->tls != NULL && tls_socket_pending(c->tls)) n = read_some(c, READ_SIZE, &events);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        loop_watch_set(c->watch, events);
+    else if (n <= 0)
+        client_close(c);
+    else if (o->bytes_max != 0 && c->owner->bytes > o->bytes_max)
+        cut_off(c);
+    else {
+        loop_watch_set(c->watch, LOOP_READ);
+        ask(c);
+    }
 }
 
 static void drop(struct client *c) {
@@ -186,7 +217,7 @@ static void on_client(void *arg, int fd, unsigned events) {
         take(c);
     else if (c->state == LINGERING)
         drop(c);
-    else if (c->state == ANSWERING && (events & LOOP_WRITE) != 0)
+    else if (c->state == ANSWERING && (events & (c->tls != NULL ? LOOP_READ | LOOP_WRITE : LOOP_WRITE)) != 0)
         flush(c);
     else
         client_close(c); /* it is gone */
@@ -271,6 +302,7 @@ static void admit(struct clients *o, int fd, const struct sockaddr_storage *from
     struct client *c = rv_alloc(sizeof *c);
     c->owner = o;
     c->fd = fd;
+    if (o->o.tls != NULL) c->tls = tls_socket_new(o->o.tls, fd);
     memcpy(c->peer, peer, sizeof peer);
     c->prev = o->last;
     *(o->last != NULL ? &o->last->next : &o->first) = c;
@@ -283,20 +315,35 @@ static void admit(struct clients *o, int fd, const struct sockaddr_storage *from
 
 static void on_pause_over(void *arg) { loop_watch_set(((struct clients *)arg)->watch, LOOP_READ); }
 
+static void rest(struct clients *o) {
+    loop_watch_set(o->watch, 0);
+    loop_timer_arm(o->pause, PAUSE_MS);
+}
+
+/* A handshake costs much more than the connection. */
+static bool may_come(struct clients *o) {
+    double each = o->o.per_second != 0 ? 1e9 / (double)o->o.per_second : 0;
+    if (o->o.per_second == 0 || rate_limit_has(&o->coming, clock_monotonic(), each, (double)o->o.per_second))
+        return true;
+    rest(o);
+    return false;
+}
+
 static void on_connect(void *arg, int fd, unsigned events) {
     struct clients *o = arg;
     (void)events;
     for (int i = 0; i < ACCEPT_MAX; i++) {
+        if (!may_come(o)) return;
         struct sockaddr_storage from = {0};
         socklen_t size = sizeof from;
         int client_fd = accept4(fd, (struct sockaddr *)&from, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (client_fd >= 0) {
+            o->coming.tokens -= 1;
             admit(o, client_fd, &from);
             continue;
         }
         if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM) return;
-        loop_watch_set(o->watch, 0); /* it would be told again at once, without end */
-        loop_timer_arm(o->pause, PAUSE_MS);
+        rest(o); /* it would be told again at once, without end */
         return;
     }
 }

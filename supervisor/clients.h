@@ -11,6 +11,7 @@
 #define SUPERVISOR_CLIENTS_H
 
 #include "ipc/base/loop.h"
+#include "tls_server.h"
 
 struct clients;
 struct client;
@@ -22,8 +23,11 @@ struct clients_opts {
     size_t request_max;        /* bytes */
     int64_t ask_ms, answer_ms; /* from connecting until all is asked; to take the answer */
     int64_t stall_ms;          /* to take anything of it */
+    struct tls_server *tls;    /* NULL: in clear text; borrowed */
+    size_t per_second;         /* who comes in; more wait for a moment. 0: any number */
+    size_t bytes_max;          /* of all requests that are being asked; who brings more is cut off. 0: any */
     /* How many bytes of the text, which is all that came so far, are the first request; 0: more has to come. */
-    size_t (*whole)(struct rv_str text);
+    size_t (*whole)(void *arg, struct rv_str text);
     /* It asked; the text is lent. Answered at once, or later after client_wait(). */
     void (*on_request)(void *arg, struct client *c, struct rv_str request);
     void (*on_too_long)(void *arg, struct client *c); /* more than request_max; NULL: it is cut off */

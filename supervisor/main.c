@@ -25,7 +25,9 @@
 #include "notify.h"
 #include "served.h"
 #include "supervisor/actions/executor.h"
+#include "supervisor/admission/admission.h"
 #include "supervisor/bus/feeds.h"
+#include "supervisor/config/places.h"
 #include "supervisor/control/control.h"
 #include "supervisor/http/web.h"
 #include "supervisor/proc/plugin.h"
@@ -47,16 +49,16 @@ enum {
 };
 
 struct options {
-    const char *config, *kubeconfig, *context, *runtime_dir, *http_bind, *ns, *allow_address;
+    const char *config, *kubeconfig, *context, *runtime_dir, *http_bind, *ns, *user, *allow_address;
     bool proxy_http;
-    bool check, offline, rbac, schema;
+    bool check, offline, rbac, webhook, schema;
 };
 
 struct program {
     struct supervisor s;
     struct options o;
-    char *config_dir, *exe_dir;
-    char build_plugins[4096], install_plugins[4096];
+    char *config_dir;
+    struct config_places places;
     uint64_t work_seen, work_trimmed; /* changes and actions so far, for trim_memory() */
     struct served *served;            /* what the API server serves is being asked */
     struct loop_timer *tick, *stop_timer, *reload_timer, *stop_check;
@@ -108,20 +110,6 @@ static void keep_until_end(struct program *g, struct config *c) {
     g->retired[g->retired_n++] = c;
 }
 
-static char *find_host(const struct program *g) {
-    const struct config *c = g->s.config;
-    rv_autobuf struct rv_buf b = {0};
-    if (c->host_binary.n != 0) return rv_strdup(c->host_binary);
-    const char *const places[] = {"%s/rayvisor-host", "%s/../libexec/rayvisor/rayvisor-host"};
-    for (size_t i = 0; i < RV_ARRAY_LEN(places); i++) {
-        rv_buf_clear(&b);
-        rv_buf_adds(&b, g->exe_dir);
-        rv_buf_adds(&b, places[i] + 2);
-        if (access(rv_buf_cstr(&b), X_OK) == 0) break;
-    }
-    return rv_strdup(rv_buf_str(&b));
-}
-
 /* True if the plugin goes on running. It decides itself about new settings, if it accepts them while it runs. */
 static bool keeps_running(const struct config *old, const struct config *fresh, struct plugin *p,
                           const struct config_plugin *now) {
@@ -138,7 +126,7 @@ static bool starts_anew(struct program *g, const struct config *old, const struc
 
 /* Tests each plugin that would be started. With `some`, only those that a reload would start anew. */
 static int probe_plugins(struct program *g, const struct config *c, const struct config *some, struct rv_error *err) {
-    rv_autofree char *host = find_host(g);
+    rv_autofree char *host = config_find_host(&g->places, g->s.config);
     for (size_t i = 0; i < c->plugin_n; i++) {
         const struct config_plugin *p = &c->plugins[i];
         if (!p->enabled || (some != NULL && !starts_anew(g, some, c, p))) continue;
@@ -208,51 +196,6 @@ static void apply_changes(struct program *g, struct config *fresh) {
     unattended_start(s);
 }
 
-static bool texts_differ(const struct schema_texts *a, const struct schema_texts *b) {
-    bool differ = a->n != b->n;
-    for (size_t i = 0; !differ && i < a->n; i++) differ = !rv_str_eq(a->list[i], b->list[i]);
-    return differ;
-}
-
-static bool lead_differs(const struct config_lead *a, const struct config_lead *b) {
-    return a->enabled != b->enabled || !rv_str_eq(a->ns, b->ns) || !rv_str_eq(a->name, b->name) ||
-           a->duration_s != b->duration_s || a->renew_s != b->renew_s || a->retry_s != b->retry_s;
-}
-
-static bool other_differs(const struct config_other *a, const struct config_other *b) {
-    return a->action != b->action || !rv_str_eq(a->lease, b->lease) || texts_differ(&a->namespaces, &b->namespaces);
-}
-
-static bool tap_differs(const struct config *a, const struct config *b) {
-    return a->tap != b->tap || a->tap_queue != b->tap_queue || !rv_str_eq(a->tap_endpoint, b->tap_endpoint);
-}
-
-/* Refuses changes that need a restart, instead of ignoring them. */
-static int check_fixed(const struct config *a, const struct config *b, struct rv_error *err) {
-    const struct {
-        const char *key;
-        bool differs;
-    } fixed[] = {{"mode", a->mode != b->mode},
-                 {"runtimeDir", !rv_str_eq(a->runtime_dir, b->runtime_dir)},
-                 {"hostBinary", !rv_str_eq(a->host_binary, b->host_binary)},
-                 {"http.bind", !rv_str_eq(a->bind, b->bind)},
-                 {"http.probeBind", !rv_str_eq(a->probe_bind, b->probe_bind)},
-                 {"leaderElection", lead_differs(&a->lead, &b->lead)},
-                 {"otherOperator", other_differs(&a->other, &b->other)},
-                 {"twin", a->twin_grace_s != b->twin_grace_s},
-                 {"tap", tap_differs(a, b)},
-                 {"kubernetes.kubeconfig", !rv_str_eq(a->kubeconfig, b->kubeconfig)},
-                 {"kubernetes.context", !rv_str_eq(a->context, b->context)},
-                 {"kubernetes.namespaces", texts_differ(&a->namespaces, &b->namespaces)},
-                 {"kubernetes.maxConnections", a->max_connections != b->max_connections}};
-    for (size_t i = 0; i < RV_ARRAY_LEN(fixed); i++)
-        if (fixed[i].differs)
-            return rv_error_set(err, RV_E_CONFIG,
-                                "%s: %s takes effect at a restart only: restart rayvisord, or put the old value back",
-                                b->doc.file, fixed[i].key);
-    return 0;
-}
-
 static void override(struct config *c, const struct options *o) {
     if (o->kubeconfig != NULL) c->kubeconfig = rv_str(o->kubeconfig);
     if (o->context != NULL) c->context = rv_str(o->context);
@@ -279,7 +222,7 @@ static int reload(struct supervisor *s, struct rv_error *err) {
     struct config *fresh = config_load(s->config_path, &s->env, err);
     if (fresh != NULL) {
         override(fresh, &g->o);
-        if (check_fixed(s->config, fresh, err) != 0 || probe_plugins(g, fresh, s->config, err) != 0)
+        if (config_check_restart(s->config, fresh, err) != 0 || probe_plugins(g, fresh, s->config, err) != 0)
             fresh = config_free(fresh);
     }
     record_refusal(s, fresh == NULL ? err->text : NULL);
@@ -522,7 +465,7 @@ static int start_supervisor(struct program *g, struct rv_error *err) {
     if (r == 0) r = make_runtime_dir(s->config, err);
     if (r == 0) r = connect_cluster(g, err);
     if (r != 0) return r;
-    s->host_binary = find_host(g);
+    s->host_binary = config_find_host(&g->places, s->config);
     s->store = store_new();
     s->lanes = lane_context_new();
     s->feeds = feeds_new(s);
@@ -538,7 +481,7 @@ static int start_supervisor(struct program *g, struct rv_error *err) {
     s->control = control_new(s, reload, err);
     if (s->control == NULL) return err->code;
     s->web = web_new(s, err);
-    if (s->web == NULL) return err->code;
+    if (s->web == NULL || admission_new(s, &s->admission, err) != 0) return err->code;
     /* This is after the control socket, which only one instance at a time has. The lanes are in the same folder. */
     for (size_t i = 0; i < s->config->plugin_n; i++) add_plugin(s, &s->config->plugins[i]);
     if (leadership_start(s, &(struct leadership_callbacks){on_begin, on_pause, on_other, on_lost, g}, err) != 0)
@@ -557,6 +500,7 @@ static void free_supervisor(struct program *g) {
     struct supervisor *s = &g->s;
     control_free(s->control);
     web_free(s->web);
+    s->admission = admission_free(s->admission); /* it has asked plugins */
     leadership_free(s);
     if (s->executor != NULL && s->client != NULL) s->executor = executor_free(s->executor);
     s->twin = twin_free(s->twin);
@@ -582,7 +526,7 @@ static void free_supervisor(struct program *g) {
     config_free(s->config);
     free(s->config_refused);
     free(g->config_dir);
-    free(g->exe_dir);
+    config_free_places(&g->places);
 }
 
 /* ---- command line ----------------------------------------------------------------------------------------- */
@@ -598,6 +542,9 @@ static int usage(FILE *to) {
                 "       rayvisord --config FILE --print-rbac [--namespace NAME]\n"
                 "                 print the roles that it needs, for ServiceAccount rayvisor in that namespace "
                 "(default: rayvisor-system)\n"
+                "       rayvisord --config FILE --print-webhook [--namespace NAME] [--user NAME]\n"
+                "                 print its ValidatingWebhookConfiguration; the user is the operator's own\n"
+                "                 (default: system:serviceaccount:NAMESPACE:rayvisor), whose requests are not judged\n"
                 "       rayvisord --print-schema\n"
                 "                 print the keys of a configuration and the settings of the plugins, as JSON Schema\n"
                 "       rayvisord --version\n",
@@ -606,12 +553,23 @@ static int usage(FILE *to) {
 }
 
 static int parse(int argc, char **argv, struct options *o) {
-    static const struct option longs[] = {
-        {"config", 1, NULL, 'c'},        {"kubeconfig", 1, NULL, 'k'},   {"context", 1, NULL, 'x'},
-        {"runtime-dir", 1, NULL, 'r'},   {"check-config", 0, NULL, 'C'}, {"print-rbac", 0, NULL, 'R'},
-        {"version", 0, NULL, 'v'},       {"help", 0, NULL, 'h'},         {"proxy-http", 0, NULL, 'P'},
-        {"offline", 0, NULL, 'o'},       {"http-bind", 1, NULL, 'b'},    {"namespace", 1, NULL, 'n'},
-        {"allow-address", 1, NULL, 'a'}, {"print-schema", 0, NULL, 'S'}, {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {{"config", 1, NULL, 'c'},
+                                          {"kubeconfig", 1, NULL, 'k'},
+                                          {"context", 1, NULL, 'x'},
+                                          {"runtime-dir", 1, NULL, 'r'},
+                                          {"check-config", 0, NULL, 'C'},
+                                          {"print-rbac", 0, NULL, 'R'},
+                                          {"version", 0, NULL, 'v'},
+                                          {"help", 0, NULL, 'h'},
+                                          {"proxy-http", 0, NULL, 'P'},
+                                          {"offline", 0, NULL, 'o'},
+                                          {"http-bind", 1, NULL, 'b'},
+                                          {"namespace", 1, NULL, 'n'},
+                                          {"allow-address", 1, NULL, 'a'},
+                                          {"print-schema", 0, NULL, 'S'},
+                                          {"print-webhook", 0, NULL, 'W'},
+                                          {"user", 1, NULL, 'u'},
+                                          {NULL, 0, NULL, 0}};
     opterr = 0;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         switch (c) {
@@ -652,6 +610,13 @@ static int parse(int argc, char **argv, struct options *o) {
         case 'S':
             o->schema = true;
             break;
+        case 'W':
+            o->webhook = true;
+            break;
+        case 'u':
+            o->user = optarg;
+            if (strpbrk(optarg, "'\\\n") != NULL) return '?'; /* it becomes a text in an expression */
+            break;
         case 'v':
             return 'v';
         case 'h':
@@ -665,18 +630,10 @@ static int parse(int argc, char **argv, struct options *o) {
 }
 
 static void find_places(struct program *g) {
-    char exe[4096];
-    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
-    exe[n > 0 ? n : 0] = 0;
-    g->exe_dir = rv_strdup(rv_str(dirname(exe)));
     rv_autofree char *copy = rv_strdup(rv_str(g->s.config_path));
     g->config_dir = rv_strdup(rv_str(dirname(copy)));
-    snprintf(g->build_plugins, sizeof g->build_plugins, "%s/../lib/rayvisor/plugins", g->exe_dir);
-    snprintf(g->install_plugins, sizeof g->install_plugins, "%s", RV_PLUGIN_DIR);
-    char *real = realpath(g->build_plugins, NULL);
-    if (real != NULL && strlen(real) < sizeof g->build_plugins) memcpy(g->build_plugins, real, strlen(real) + 1);
-    free(real);
-    g->s.env = (struct config_env){g->install_plugins, g->build_plugins, RV_OWN_PLUGINS};
+    g->places = config_find_places(RV_PLUGIN_DIR);
+    g->s.env = (struct config_env){g->places.install_plugins, g->places.build_plugins, RV_OWN_PLUGINS};
 }
 
 /* The text may be of a plugin's or a manifest's making. */
@@ -742,6 +699,17 @@ static int print_schema(struct program *g) {
     return code == 0 ? 0 : EXIT_FAILURE;
 }
 
+static int print_manifests(const struct program *g) {
+    rv_autobuf struct rv_buf out = {0}, user = {0};
+    const char *ns = g->o.ns != NULL ? g->o.ns : "rayvisor-system";
+    if (g->o.rbac) config_print_rbac(g->s.config, rv_str(ns), &out);
+    if (g->o.rbac && g->o.webhook) rv_buf_adds(&out, "---\n");
+    rv_buf_addf(&user, "system:serviceaccount:%s:rayvisor", ns);
+    if (g->o.webhook)
+        config_print_webhook(g->s.config, rv_str(ns), g->o.user != NULL ? rv_str(g->o.user) : rv_buf_str(&user), &out);
+    return fwrite(out.p, 1, out.n, stdout) == out.n && fflush(stdout) == 0 ? 0 : EXIT_FAILURE;
+}
+
 int main(int argc, char **argv) {
     struct program g = {.inotify_fd = -1};
     int r = parse(argc, argv, &g.o);
@@ -763,10 +731,8 @@ int main(int argc, char **argv) {
     log_setup((enum log_format)g.s.config->log_format, (enum rv_log_level)g.s.config->log_level, STDERR_FILENO,
               "rayvisord");
     int code = 0;
-    rv_autobuf struct rv_buf rbac = {0};
-    if (g.o.rbac) {
-        config_print_rbac(g.s.config, rv_str(g.o.ns != NULL ? g.o.ns : "rayvisor-system"), &rbac);
-        code = fwrite(rbac.p, 1, rbac.n, stdout) == rbac.n && fflush(stdout) == 0 ? 0 : EXIT_FAILURE;
+    if (g.o.rbac || g.o.webhook) {
+        code = print_manifests(&g);
     } else if (g.o.check) {
         config_warnings(g.s.config, print_warning, NULL);
         code = probe_plugins(&g, g.s.config, NULL, &err) == 0 ? 0 : EXIT_CONFIG;

@@ -22,6 +22,7 @@ struct trail;
 struct feeds;
 struct web;
 struct control;
+struct admission;
 struct leadership;
 struct twin;
 struct unattended;
@@ -42,6 +43,7 @@ struct supervisor {
     struct executor *executor;
     struct trail *trail; /* what happens, for those who look on */
     struct web *web;
+    struct admission *admission; /* the validating webhook; NULL if there is none */
     struct control *control;
     struct leadership *leadership; /* NULL without an election: this instance acts */
     struct twin *twin;             /* NULL unless the mode is twin */

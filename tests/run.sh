@@ -8,6 +8,8 @@
 #                                Go; the first time ten minutes to compile it; skipped where it cannot be)
 #   tests/run.sh ray             the tests on a real kubelet and a real Ray (needs root and Go; skipped where it cannot be);
 #                                "tests/run.sh ray jobs": only test_ray_jobs.py
+#   tests/run.sh neighbours      what our users run beside us (Kueue, Volcano), on a real control plane (needs Go; the first time some
+#                                minutes to compile it; skipped where it cannot be); "tests/run.sh neighbours NAME": only one
 #
 # RAYVISOR_NO_INSTALL=1 skips the packages. Build trees: build/ (gcc, optimised), build-clang/, build-asan/, build-tsan/,
 # build-fuzz/ (clang).
@@ -45,20 +47,20 @@ build() { # preset, target...
 
 # Operators see all namespaces: tests side by side, which mostly wait, need a cluster each.
 real() {
-    local dir i port=16443 status=0 configs=()
+    local dir i planes=3 port=16443 status=0 configs=()
     tests/real/cluster.sh can || { echo "0 passed, 0 failed, 1 skipped" && return 0; }
     tests/real/cluster.sh build
     dir=$(mktemp -d)
     # shellcheck disable=SC2064
-    trap "tests/real/cluster.sh down '$dir/1'; tests/real/cluster.sh down '$dir/2'; rm -rf '$dir' '$log'" EXIT
+    trap "for i in $(seq -s ' ' $planes); do tests/real/cluster.sh down '$dir'/\$i; done; rm -rf '$dir' '$log'" EXIT
     export RAYVISOR_KUBECONFIG RAYVISOR_KUBECTL=${RAYVISOR_REAL_BIN:-$HOME/.cache/rayvisor-real}/kubectl
-    for i in 1 2; do
+    for i in $(seq $planes); do
         while (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 100)); done
         configs+=("$(tests/real/cluster.sh up "$dir/$i" "$port" | tail -n 1)")
         "$RAYVISOR_KUBECTL" --kubeconfig "${configs[-1]}" apply -f deploy/crds >/dev/null
     done
     RAYVISOR_KUBECONFIG=$(IFS=: && echo "${configs[*]}")
-    run_tests -L integration -j 2 | tee "$dir/log" || status=1
+    run_tests -L integration -j $planes | tee "$dir/log" || status=1
     echo "== skipped on a real API server, and why"
     sed -n 's/^SKIP [a-z0-9_]*: //p' build/Testing/Temporary/LastTest.log | sort | uniq -c
     tally "$dir/log"
@@ -99,7 +101,36 @@ ray() {
         echo "== $(basename "$file")"
         RAYVISOR_NODE=$dir python3 "$file" | tee -a "$dir/log" || { [ $? = 77 ] || status=1; }
     done
-    awk '/^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ { p += $1; f += $3; s += $5 } END { print p + 0 " passed, " f + 0 " failed, " s + 0 " skipped" }' "$dir/log"
+    sum_up "$dir/log"
+    return $status
+}
+
+sum_up() { # the output of several test files, in one line
+    awk '/^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ { p += $1; f += $3; s += $5 } END { print p + 0 " passed, " f + 0 " failed, " s + 0 " skipped" }' "$1"
+}
+
+neighbours() {
+    local dir name names=${1:-kueue volcano} port=18443 status=0 real=tests/real/cluster.sh beside=tests/real/neighbours/neighbours.sh
+    $real can || { echo "0 passed, 0 failed, 1 skipped" && return 0; }
+    $real build
+    export RAYVISOR_KUBECTL=${RAYVISOR_REAL_BIN:-$HOME/.cache/rayvisor-real}/kubectl RAYVISOR_KUBECONFIG
+    : >"$log"
+    for name in $names; do
+        dir=$(mktemp -d)
+        echo "== $name"
+        $beside can "$name" || { echo "0 passed, 0 failed, 1 skipped" | tee -a "$log" && continue; }
+        $beside build "$name"
+        # shellcheck disable=SC2064
+        trap "$beside down $name '$dir'; $real down '$dir'; rm -rf '$dir' '$log'" EXIT
+        while (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 100)); done
+        RAYVISOR_KUBECONFIG=$($real up "$dir" "$port" | tail -n 1)
+        "$RAYVISOR_KUBECTL" --kubeconfig "$RAYVISOR_KUBECONFIG" apply -f deploy/crds >/dev/null
+        $beside up "$name" "$dir"
+        python3 "tests/real/neighbours/test_$name.py" | tee -a "$log" || status=1
+        $beside down "$name" "$dir"
+        $real down "$dir"
+    done
+    sum_up "$log"
     return $status
 }
 
@@ -111,6 +142,10 @@ if [ "$label" = ray ]; then
 fi
 if [ "$label" = real ]; then
     real
+    exit
+fi
+if [ "$label" = neighbours ]; then
+    neighbours "${2:-}"
     exit
 fi
 case "$label" in

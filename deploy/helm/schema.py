@@ -9,7 +9,7 @@ import json, os, re, sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 FILE = os.path.join(HERE, "values.schema.json")
 # What the chart sets itself, from other values.
-SET = {"": ["runtimeDir", "pluginDirs", "hostBinary", "http"], "kubernetes": ["kubeconfig", "context", "namespaces", "proxyHttp"], "leaderElection": ["enabled", "namespace"]}
+SET = {"": ["runtimeDir", "pluginDirs", "hostBinary", "http", "admission"], "kubernetes": ["kubeconfig", "context", "namespaces", "proxyHttp"], "leaderElection": ["enabled", "namespace"]}
 
 
 def gates():

@@ -24,6 +24,26 @@ void sb_status_clear(struct sb_status *st) {
     *st = (struct sb_status){0};
 }
 
+void sb_status_write(const struct sb_status *st, struct rv_buf *out) {
+    struct jsonw w = {.out = out};
+    jsonw_begin_object(&w, NULL);
+    jsonw_text(&w, "kind", "Status");
+    jsonw_text(&w, "apiVersion", "v1");
+    jsonw_begin_object(&w, "metadata");
+    jsonw_end_object(&w);
+    jsonw_text(&w, "status", "Failure");
+    jsonw_text(&w, "message", st->message);
+    jsonw_text(&w, "reason", st->reason);
+    if (st->details != NULL || st->retry_after > 0) {
+        jsonw_begin_object(&w, "details");
+        jsonw_members(&w, rv_str(st->details));
+        if (st->retry_after > 0) jsonw_int(&w, "retryAfterSeconds", st->retry_after);
+        jsonw_end_object(&w);
+    }
+    jsonw_int(&w, "code", st->http);
+    jsonw_end_object(&w);
+}
+
 /* ---- causes ---- */
 
 void sb_cause(struct rv_arena *a, struct rv_node *causes, const char *fmt, ...) {

@@ -45,6 +45,7 @@ struct sb_status {
 };
 void sb_status_set(struct sb_status *st, int http, const char *reason, const char *fmt, ...) RV_PRINTF(4, 5);
 void sb_status_clear(struct sb_status *st);
+void sb_status_write(const struct sb_status *st, struct rv_buf *out); /* as a Kubernetes Status, in JSON */
 
 struct sb_object {
     unsigned refs;

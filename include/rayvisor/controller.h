@@ -51,6 +51,12 @@ struct rv_pass {
     } outcome;
 };
 
+/* An object that somebody wants to create or to change (validate()). */
+struct rv_review {
+    struct rv_val before;              /* its present state; no value for a new object */
+    struct rv_buf *refusal, *warnings; /* internal: use rv_review_refuse() and rv_review_warn() */
+};
+
 /* The parts of a controller. All but reconcile() are optional. */
 struct rv_controller {
     void (*reconcile)(struct rv_pass *p);
@@ -82,6 +88,12 @@ struct rv_controller {
     /* For kinds with `map: plugin`: an object of a secondary kind has changed. Call rv_controller_wake() for each key
      * that it concerns. c is valid during the call. */
     void (*map)(const struct rv_pass *c, const struct rv_object *object, bool deleted);
+    /* Would reconcile() work on p->object, which somebody wants to create or to change? Say what is wrong with
+     * rv_review_refuse() and rv_review_warn(); without either it is accepted. Use the rules of reconcile() themselves,
+     * not a copy of them. p->memo is NULL, requests are not possible, and other objects may be missing in the mirror.
+     * Somebody waits for the answer. RV_CONTROLLER() of this header passes it on; the manifest says `validates:
+     * true`. */
+    void (*validate)(struct rv_pass *p, struct rv_review *r);
     /* RV_CONTROLLER() sets these. */
     const char *name;
     const struct rv_kind *kinds;
@@ -107,6 +119,12 @@ void rv_pass_explain(const struct rv_pass *p, const char *fmt, ...) RV_PRINTF(2,
 /* Sends a Kubernetes Event about the object of the pass. `reason` and `action` are CamelCase words. */
 void rv_pass_event(const struct rv_pass *p, bool warning, const char *reason, const char *action, const char *fmt, ...)
     RV_PRINTF(5, 6);
+
+/* In validate(): the object is refused, because of this. Write one sentence that names the field's path and says what
+ * is accepted. The first refusal counts. */
+void rv_review_refuse(struct rv_review *r, const char *fmt, ...) RV_PRINTF(2, 3);
+/* In validate(): the object is accepted, and this is probably not what was meant. One sentence. */
+void rv_review_warn(struct rv_review *r, const char *fmt, ...) RV_PRINTF(2, 3);
 
 /* ---- building ---------------------------------------------------------------------------------------------- */
 
@@ -168,6 +186,8 @@ void rv_controller_reconcile(void *instance, const struct rv_key *key, struct rv
 void rv_controller_map(void *instance, const struct rv_object *object, int32_t deleted);
 int32_t rv_controller_settings(void *instance, struct rv_error *err);
 void rv_controller_fini(void *instance);
+void rv_controller_validate(void *instance, const struct rv_object *object, const struct rv_object *before,
+                            struct rv_verdict *ret);
 
 /* Exports the plugin. Use it once, at the end of the file that includes the header which the build makes from the
  * manifest. Its arguments set the members of struct rv_controller. */
@@ -190,7 +210,8 @@ void rv_controller_fini(void *instance);
                                                            .settings_changed = rv_controller_settings,                 \
                                                            .fini = rv_controller_fini,                                 \
                                                            .kinds = rv_manifest_kinds,                                 \
-                                                           .kind_n = KIND_COUNT};                                      \
+                                                           .kind_n = KIND_COUNT,                                       \
+                                                           .validate = rv_controller_validate};                        \
     RV_PLUGIN(rv_controller_plugin_)
 
 #ifdef __cplusplus

@@ -46,7 +46,7 @@ extern "C" {
 
 #define RV_ABI_MAGIC UINT32_C(0x52565031) /* "RVP1" */
 #define RV_ABI_MAJOR 3
-#define RV_ABI_MINOR 0
+#define RV_ABI_MINOR 1
 #define RV_PLUGIN_SYMBOL "rv_plugin_v3"
 /* True if the other side's struct has this field. */
 #define RV_HAS(ptr, field) ((ptr)->size >= offsetof(__typeof__(*(ptr)), field) + sizeof((ptr)->field))
@@ -103,6 +103,10 @@ enum {
     /* HTTP requests only: the request may be done twice. It is sent over a kept connection, even if its method is POST.
      * If that connection turns out to be dead, it is sent again over a new one. A GET is always sent like this. */
     RV_HTTP_IDEMPOTENT = 2,
+    /* HTTP requests only: the credential may be one that was read earlier, as long as the server takes it. Then
+     * requests that are sent again and again cost none to the API server, and a Secret that was deleted is noticed only
+     * when the server refuses what it had. Otherwise a Secret is read again after ten seconds. Since 3.1. */
+    RV_HTTP_KEEP_CREDENTIAL = 4,
 };
 
 struct rv_action {
@@ -150,6 +154,10 @@ struct rv_http_request {
      * both directions, a byte 0, four bytes of length (big-endian) and the message. Its status is in the trailers:
      * rv_result_grpc_status(). */
     uint32_t http2;
+    /* Since 3.1: with https:// and http2, a Secret of `secret_ns` with tls.crt, tls.key and ca.crt. The supervisor
+     * reads it (if these keys are granted) and connects with that client certificate, trusting no other issuers. The
+     * name of the URL must be in the server's certificate. */
+    struct rv_str client_secret;
 };
 
 /* The result of one action. Every action has exactly one; `tag` says which action it was. */
@@ -272,6 +280,17 @@ struct rv_host_api {
     struct rv_val (*time_zones)(struct rv_host *h);
 };
 
+/* What a plugin says about an object that somebody wants to create or to change (rv_plugin.validate). Its texts must
+ * still be valid after the call: use constant text or api->keep(). */
+struct rv_verdict {
+    uint32_t size;
+    uint32_t refused; /* 1: the plugin could not carry out this object */
+    /* If it is refused: one sentence that names the field and says what is accepted. At most 4 KiB of it are used. */
+    struct rv_str message;
+    /* What is accepted and is probably not meant: one sentence on each line, at most 8 KiB. */
+    struct rv_str warnings;
+};
+
 struct rv_plugin {
     uint32_t size;
     uint32_t magic; /* RV_ABI_MAGIC */
@@ -294,6 +313,14 @@ struct rv_plugin {
      * another order. A plugin that is loaded from a file must set it. */
     const struct rv_kind *kinds;
     uint64_t kind_n;
+    /* Optional, since minor version 1: would reconcile() work on this object of the primary kind? `object` has the
+     * fields that the manifest reads, as the API server would store them. `before` is the present state of an object
+     * that is changed, and has no value for a new one. Neither is in the mirror. `ret` comes without a refusal. Nothing
+     * may be requested here: act(), event() and http() return RV_E_INVALID. The manifest must say `validates: true`.
+     * The function is called before and after SNAP_END, also in an instance that stands by, so other objects may be
+     * missing in the mirror. It must be quick: somebody waits for the answer. */
+    void (*validate)(void *state, const struct rv_object *object, const struct rv_object *before,
+                     struct rv_verdict *ret);
 };
 
 typedef const struct rv_plugin *(*rv_plugin_fn)(void);

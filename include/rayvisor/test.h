@@ -160,6 +160,11 @@ RV_EXPORT uint64_t rv_fakehost_writes(const struct rv_fakehost *h);
 /* The lines that the plugin explained in its last pass over the key of that name, separated by newlines. Valid until
  * the next call. */
 RV_EXPORT const char *rv_fakehost_explained(struct rv_fakehost *h, const char *name);
+/* Asks the plugin about an object that somebody wants to create or, with `before`, to change. Both are whole objects;
+ * the plugin sees what its manifest reads. Returns true if it is accepted. *refusal and *warnings (lines) get the
+ * texts. */
+RV_EXPORT bool rv_fakehost_validate(struct rv_fakehost *h, struct rv_val object, struct rv_val before,
+                                    struct rv_buf *refusal, struct rv_buf *warnings);
 
 #ifdef __cplusplus
 }

@@ -411,6 +411,7 @@ int rv_json_to_mp_clipped(struct rv_str text, const struct rv_projection *p, str
     if (code == 0) code = rv_json_reader_finish(r, &v, err);
     if (code == 0) rv_buf_add(out, v.p, v.n);
     if (ret_clipped != NULL) *ret_clipped = r->clipped;
+    if (r->out.n != 0) explicit_bzero(r->out.p, r->out.n); /* the text may be a credential; who has the copy wipes it */
     rv_json_reader_free(r);
     return code;
 }

@@ -106,6 +106,12 @@ static bool is_method(struct rv_str s) {
     return s.n != 0 && s.n <= 16;
 }
 
+/* Over HTTP/1.1, and without TLS, there is no client certificate. */
+static int check_client_secret(const struct rv_http_request *r, struct rv_error *err) {
+    if (r->client_secret.n == 0 || (r->http2 != 0 && rv_str_starts(r->url, "https://"))) return 0;
+    return bad(err, "client_secret", r->client_secret, "is only for https:// and http2");
+}
+
 static int check_http(const struct rv_http_request *r, struct rv_error *err) {
     if (!is_method(r->method)) return bad(err, "method", r->method, "is not upper-case letters");
     if (!is_auth_header(r->auth_header))
@@ -113,7 +119,7 @@ static int check_http(const struct rv_http_request *r, struct rv_error *err) {
     if (!is_auth_prefix(r->auth_prefix))
         return bad(err, "auth_prefix", r->auth_prefix, "is not a scheme of letters, digits, '-', '_' and '.'");
     if (has_control(r->content_type)) return bad(err, "content_type", RV_STR(""), "has control characters");
-    return 0;
+    return check_client_secret(r, err);
 }
 
 /* ---- what belongs to all --------------------------------------------------------------------------------- */

@@ -22,7 +22,7 @@ struct flight {
 };
 
 const char *flight_call_name(uint32_t call) {
-    static const char *const names[] = {"idle", "load", "init", "reconcile", "map", "settings", "fini"};
+    static const char *const names[] = {"idle", "load", "init", "reconcile", "map", "settings", "fini", "validate"};
     return call < RV_ARRAY_LEN(names) ? names[call] : "unknown";
 }
 
@@ -96,7 +96,7 @@ void flight_parse(const uint8_t *bytes, size_t n, struct flight_record *ret) {
     struct page p;
     if (n < sizeof p) return;
     memcpy(&p, bytes, sizeof p);
-    if (p.magic != MAGIC || p.seq % 2 != 0 || p.call > FLIGHT_FINI) return;
+    if (p.magic != MAGIC || p.seq % 2 != 0 || p.call > FLIGHT_VALIDATE) return;
     ret->call = p.call;
     ret->kind = p.kind;
     ret->since_ns = p.since_ns;

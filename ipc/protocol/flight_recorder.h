@@ -11,7 +11,16 @@
 
 enum { FLIGHT_PAGE = 4096, FLIGHT_NS = 64, FLIGHT_NAME = 256, FLIGHT_UID = 64 };
 
-enum flight_call { FLIGHT_IDLE, FLIGHT_LOAD, FLIGHT_INIT, FLIGHT_RECONCILE, FLIGHT_MAP, FLIGHT_SETTINGS, FLIGHT_FINI };
+enum flight_call {
+    FLIGHT_IDLE,
+    FLIGHT_LOAD,
+    FLIGHT_INIT,
+    FLIGHT_RECONCILE,
+    FLIGHT_MAP,
+    FLIGHT_SETTINGS,
+    FLIGHT_FINI,
+    FLIGHT_VALIDATE
+};
 const char *flight_call_name(uint32_t call);
 
 /* Makes the page (a memfd that cannot be resized). The caller closes the descriptor. Returns -errno on failure. */

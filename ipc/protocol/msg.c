@@ -85,6 +85,7 @@ static const struct field action_fields[] = {F(action.id, "id", F_UINT64, true),
                                              F(action.http.secret_key, "sk", F_STR, false),
                                              F(action.http.auth_header, "ah", F_STR, false),
                                              F(action.http.auth_prefix, "ap", F_STR, false),
+                                             F(action.http.client_secret, "cs", F_STR, false),
                                              END};
 static const struct field result_fields[] = {F(result.id, "id", F_UINT64, true),
                                              F(result.r.code, "code", F_INT32, true),
@@ -129,6 +130,12 @@ static const struct field pass_fields[] = {F(pass.key.ns, "kns", F_STR, true),
                                            F(pass.waited_us, "w", F_UINT64, false),
                                            F(pass.said, "t", F_STR, false),
                                            END};
+static const struct field validate_fields[] = {F(validate.corr, "c", F_UINT64, true), F(validate.ns, "ns", F_STR, true),
+                                               F(validate.name, "n", F_STR, true), F(validate.uid, "uid", F_STR, false),
+                                               END};
+static const struct field verdict_fields[] = {
+    F(verdict.corr, "c", F_UINT64, true), F(verdict.refused, "r", F_UINT32, false),
+    F(verdict.message, "t", F_STR, false), F(verdict.warnings, "w", F_STR, false), END};
 
 enum payload_rule { PAYLOAD_NONE, PAYLOAD_VALUE, PAYLOAD_ANY };
 
@@ -169,6 +176,8 @@ static const struct shape {
     {MSG_FAILED, "FAILED", true, PAYLOAD_NONE, text_fields, BODY_SMALL},
     {MSG_ADOPTED, "ADOPTED", true, PAYLOAD_NONE, text_fields, BODY_SMALL},
     {MSG_PASS, "PASS", true, PAYLOAD_NONE, pass_fields, BODY_SMALL},
+    {MSG_VALIDATE, "VALIDATE", false, PAYLOAD_VALUE, validate_fields, BODY_ALL},
+    {MSG_VERDICT, "VERDICT", true, PAYLOAD_NONE, verdict_fields, BODY_SMALL},
 };
 
 static const struct shape *shape_of(unsigned type) {

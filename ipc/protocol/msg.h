@@ -44,7 +44,9 @@ enum { MSG_WITHHELD = -3020 };
     X(REFUSE, 22, S)     /* the handshake is refused; the text says why */                                             \
     X(FAILED, 23, H)     /* the plugin cannot run: code and text; the host exits */                                    \
     X(ADOPTED, 24, H)    /* the answer to SETTINGS: code 0, or the plugin refused them and keeps the old ones */       \
-    X(PASS, 25, H)       /* a pass over a key: why it ran, and what it decided */
+    X(PASS, 25, H)       /* a pass over a key: why it ran, and what it decided */                                      \
+    X(VALIDATE, 26, S)   /* would the plugin work on this object, which somebody wants to create or to change? */      \
+    X(VERDICT, 27, H)    /* the answer to VALIDATE */
 
 enum msg_type {
 #define MSG_X(name, number, who) MSG_##name = number,
@@ -60,7 +62,10 @@ struct msg_hello {
     int64_t pid;
     uint32_t can; /* MSG_CAN_* */
 };
-enum { MSG_CAN_SETTINGS = 1 /* the plugin takes new settings while it runs */ };
+enum {
+    MSG_CAN_SETTINGS = 1, /* the plugin takes new settings while it runs */
+    MSG_CAN_VALIDATE = 2  /* it answers VALIDATE */
+};
 /* One entry of the manifest's `reads`. */
 struct msg_kind {
     struct rv_str api_version, resource, kind;
@@ -170,6 +175,16 @@ struct msg_explain { /* EXPLAIN, EXPLANATION, QUARANTINE */
     int64_t began;       /* EXPLANATION: when the last round of passes began, monotonic, ns */
     int32_t on;          /* QUARANTINE: 1 stops work on the key, 0 resumes it */
 };
+struct msg_validate { /* VALIDATE (payload: an array of the object, and of its present state if it has one) */
+    uint64_t corr;
+    struct rv_str ns, name, uid;
+};
+struct msg_verdict { /* VERDICT */
+    uint64_t corr;
+    uint32_t refused;                /* 1 */
+    struct rv_str message, warnings; /* warnings: lines */
+};
+enum { MSG_VERDICT_MESSAGE = 4096, MSG_VERDICT_WARNINGS = 8192 }; /* the longest texts of a VERDICT */
 enum msg_key_state {
     MSG_KEY_UNKNOWN,
     MSG_KEY_QUEUED,
@@ -198,6 +213,8 @@ struct msg {
         struct msg_ping ping;
         struct msg_explain explain;
         struct msg_pass pass;
+        struct msg_validate validate;
+        struct msg_verdict verdict;
     };
     struct rv_bytes payload;
 };

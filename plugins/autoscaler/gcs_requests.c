@@ -7,22 +7,32 @@
 
 enum { SMALL_ANSWER = 64 << 10 };
 
+/* With mTLS all certificates of a cluster come from its own issuer. That of the workers does: it lets us ask, and
+ * unlike the head's it is no server's, so nobody could pose as the head with it. */
+static void identify(struct round *r, struct rv_http_request *q) {
+    if (!r->runs.f.tls) return;
+    q->secret_ns = r->runs.ns;
+    q->client_secret = rv_arena_fmt(r->arena, "ray-worker-secret-" RV_STR_FMT, RV_STR_ARG(r->runs.name));
+}
+
 static bool send(struct round *r, const char *method, const struct rv_buf *body, uint32_t max_bytes, uint32_t flags,
                  uint64_t tag) {
     struct rv_arena *a = r->arena;
     struct rv_str host =
         rc_name_fqdn(a, rc_head_service_name(a, &r->runs), r->runs.ns, r->settings->shared.cluster_domain);
     struct rv_http_request q = {.size = sizeof q,
-                                .flags = flags,
+                                .flags = flags | RV_HTTP_KEEP_CREDENTIAL,
                                 .timeout_ms = r->settings->timeout_ms,
                                 .max_bytes = max_bytes,
                                 .tag = tag,
                                 .method = RV_STR("POST"),
-                                .url = rv_arena_fmt(a, "http://" RV_STR_FMT ":" RV_STR_FMT GCS_SERVICE "%s",
-                                                    RV_STR_ARG(host), RV_STR_ARG(rc_gcs_port(&r->runs)), method),
+                                .url = rv_arena_fmt(a, "%s://" RV_STR_FMT ":" RV_STR_FMT GCS_SERVICE "%s",
+                                                    r->runs.f.tls ? "https" : "http", RV_STR_ARG(host),
+                                                    RV_STR_ARG(rc_gcs_port(&r->runs)), method),
                                 .content_type = RV_STR("application/grpc"),
                                 .body = rv_buf_bytes(body),
                                 .http2 = 1};
+    identify(r, &q);
     if (r->runs.f.token) { /* this header, not Ray's own: the control store takes no other */
         q.secret_ns = r->runs.ns;
         q.secret_name = rc_token_secret(a, &r->runs);
@@ -122,9 +132,15 @@ void gcs_request_report(struct round *r) {
 
 /* ---- answers -------------------------------------------------------------------------------------------- */
 
+/* What somebody must put right is said in full: a Secret that is missing, certificates that do not fit together. */
+static bool explains_itself(const struct rv_result *res) {
+    return res->message.n != 0 &&
+           (res->code == RV_E_CREDENTIAL || memmem(res->message.p, res->message.n, ": TLS: ", 7) != NULL);
+}
+
 bool gcs_answer_is_good(struct rv_arena *a, const struct rv_result *res, struct rv_str *ret_why) {
     if (res->code != 0) {
-        *ret_why = rv_arena_fmt(a, "%s", rv_error_text(res->code));
+        *ret_why = explains_itself(res) ? res->message : rv_arena_fmt(a, "%s", rv_error_text(res->code));
         return false;
     }
     if (res->http_status != 200) {

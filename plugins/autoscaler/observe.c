@@ -142,7 +142,7 @@ static bool has_several(const struct seen *s) {
     return false;
 }
 
-void see_replicas(struct rv_arena *a, struct seen *s) {
+void observe_replicas(struct rv_arena *a, struct seen *s) {
     if (!has_several(s)) return;
     struct intern names = intern_new(a);
     rv_autobuf struct rv_buf key = {0};

@@ -62,7 +62,7 @@ struct rv_str observe_removal_taint(struct rv_val machine, struct rv_val taints)
 /* The pod's machine has one of the taints (a list of keys) that announce its removal. */
 void observe_machine(struct rv_arena *a, struct seen_pod *pod, struct rv_val machine, struct rv_val taints);
 /* After the last pod: what is taken away of a replica of several hosts takes the whole replica with it. */
-void see_replicas(struct rv_arena *a, struct seen *s);
+void observe_replicas(struct rv_arena *a, struct seen *s);
 void observe_join(struct rv_arena *a, struct seen *s, const struct gcs_state *g, const struct observe_policy *policy);
 
 #endif

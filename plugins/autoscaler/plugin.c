@@ -67,7 +67,7 @@ static void observe(struct round *r) {
     observe_cluster(r->arena, &r->cluster, &r->seen);
     (void)rv_pass_owned(r->pass, KIND_POD, observe_pod, &l);
     if (r->seen.pods == NULL) r->seen.pods = rv_arena_alloc(r->arena, sizeof *r->seen.pods);
-    if (rc_gate(&r->settings->shared, RC_GATE_MULTI_HOST, true)) see_replicas(r->arena, &r->seen);
+    if (rc_gate(&r->settings->shared, RC_GATE_MULTI_HOST, true)) observe_replicas(r->arena, &r->seen);
     r->drained = rv_arena_alloc(r->arena, r->seen.n_pods);
     noted_keep(&r->memo->drained, &r->seen);
     noted_keep(&r->memo->preempted, &r->seen);
@@ -83,9 +83,6 @@ static bool concerns_us(struct round *r) {
     const struct seen_pod *head = head_of(&r->seen);
     if (!f->autoscaling || rc_managed_elsewhere(r->cluster.spec)) return false;
     if (f->mode == RC_AUTOSCALER_SIDECAR && (head == NULL || head->sidecar)) {
-        if (f->tls && rv_str_is(rc_annotation(&r->cluster, RC_ANNOTATION_AUTOSCALER), "operator"))
-            rv_pass_explain(r->pass,
-                            "the sidecar scales: its head wants client certificates, which the plugin has not");
         ready_remove(r);
         return false;
     }

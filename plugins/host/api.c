@@ -102,7 +102,7 @@ static int32_t api_act(struct rv_host *h, const struct rv_action *given) {
     struct rv_action a;
     int r = copy_in(&a, sizeof a, offsetof(struct rv_action, tag), given);
     if (r != 0) return r;
-    if (!action_ok(&a)) return RV_E_INVALID;
+    if (!action_ok(&a) || h->engine->judging) return RV_E_INVALID;
     struct msg m = {.type = MSG_ACTION, .action = {.a = a}, .payload = a.body};
     if (action_check(&m.action, NULL) != 0) return RV_E_INVALID;
     engine_submit(h->engine, &m, (a.flags & RV_ACTION_DETACHED) != 0, a.tag);
@@ -115,7 +115,8 @@ static int32_t api_event(struct rv_host *h, const struct rv_event *given) {
     if (r != 0) return r;
     const struct rv_str *const names[] = {&ev.reason, &ev.action, &ev.api_version, &ev.kind,
                                           &ev.ns,     &ev.name,   &ev.uid,         &ev.controller};
-    if (ev.reason.n == 0 || ev.kind.n == 0 || ev.name.n == 0 || !texts_ok(names, RV_ARRAY_LEN(names), NAME_MAX_BYTES))
+    if (ev.reason.n == 0 || ev.kind.n == 0 || ev.name.n == 0 || h->engine->judging ||
+        !texts_ok(names, RV_ARRAY_LEN(names), NAME_MAX_BYTES))
         return RV_E_INVALID;
     ev.note = utf8_clip(ev.note, TEXT_MAX_BYTES); /* a cut note is better than none */
     struct rv_action a = {.size = sizeof a,
@@ -134,10 +135,10 @@ static int32_t api_http(struct rv_host *h, const struct rv_http_request *given) 
     struct rv_http_request r;
     int copied = copy_in(&r, sizeof r, offsetof(struct rv_http_request, content_type), given);
     if (copied != 0) return copied;
-    const struct rv_str *const names[] = {&r.method,     &r.content_type, &r.secret_ns,  &r.secret_name,
-                                          &r.secret_key, &r.auth_header,  &r.auth_prefix};
+    const struct rv_str *const names[] = {&r.method,     &r.content_type, &r.secret_ns,   &r.secret_name,
+                                          &r.secret_key, &r.auth_header,  &r.auth_prefix, &r.client_secret};
     const struct rv_str *const texts[] = {&r.url};
-    if (r.method.n == 0 || r.method.n > 16 || r.url.n == 0 || r.body.n > MSG_MAX_PAYLOAD ||
+    if (r.method.n == 0 || r.method.n > 16 || r.url.n == 0 || r.body.n > MSG_MAX_PAYLOAD || h->engine->judging ||
         !texts_ok(names, RV_ARRAY_LEN(names), NAME_MAX_BYTES) || !texts_ok(texts, 1, TEXT_MAX_BYTES))
         return RV_E_INVALID;
     struct rv_action a = {.size = sizeof a, .verb = RV_VERB_HTTP, .flags = r.flags, .timeout_ms = r.timeout_ms};

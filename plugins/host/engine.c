@@ -536,7 +536,7 @@ int engine_message(struct engine *e, struct engine_time now, const struct msg *m
     e->now = now;
     bool handshake = m->type == MSG_WELCOME || m->type == MSG_REFUSE;
     if (e->state == ENGINE_FAILED || e->state == ENGINE_DRAINED) return 0;
-    if (m->type > MSG_ADOPTED) return 0; /* a message of a later version that need not be understood */
+    if (m->type > MSG_VALIDATE) return 0; /* a message of a later version that need not be understood */
     if (handshake != (e->state == ENGINE_HELLO) && m->type != MSG_PING && m->type != MSG_DRAIN)
         return rv_error_set(err, RV_E_PROTOCOL, "%s message %s the handshake", msg_type_name(m->type),
                             handshake ? "after" : "before");
@@ -585,6 +585,9 @@ int engine_message(struct engine *e, struct engine_time now, const struct msg *m
         if (m->explain.kind >= e->kind_n)
             return rv_error_set(err, RV_E_PROTOCOL, "quarantine of kind %u, there are %zu", m->explain.kind, e->kind_n);
         on_quarantine(e, m);
+        break;
+    case MSG_VALIDATE:
+        verdict_answer(e, m);
         break;
     case MSG_DRAIN:
         e->state = ENGINE_DRAINING;
@@ -772,6 +775,7 @@ void engine_start(struct engine *e, struct engine_time now, struct rv_bytes toke
     const struct rv_plugin *p = e->o.plugin;
     struct msg m = {.type = MSG_HELLO,
                     .hello = {token, MSG_VERSION, p->abi_major, p->abi_minor, rv_str(p->name), rv_str(p->version), pid,
-                              p->settings_changed != NULL ? MSG_CAN_SETTINGS : 0}};
+                              (p->settings_changed != NULL ? MSG_CAN_SETTINGS : 0U) |
+                                  (p->validate != NULL ? MSG_CAN_VALIDATE : 0U)}};
     engine_send(e, &m);
 }

@@ -69,6 +69,7 @@ struct engine {
     const struct rv_object *mapped; /* the change whose keys are being looked for; NULL if none is */
     bool mapped_gone;
     struct rv_arena *scratch; /* for keep(); valid until the next callback */
+    bool judging;             /* validate() runs, which may request nothing */
     /* about actions */
     uint64_t next_id;
     struct hash_table open;       /* actions that were sent */
@@ -84,6 +85,7 @@ struct engine {
 };
 
 void api_fill(struct rv_host_api *api);
+void verdict_answer(struct engine *e, const struct msg *m); /* to VALIDATE (verdict.c) */
 uint64_t engine_random(struct engine *e);
 int64_t engine_due(const struct engine *e, int64_t delay_ms); /* monotonic, ns */
 void engine_send(struct engine *e, struct msg *m);

@@ -19,12 +19,15 @@
 #include "ipc/protocol/lane.h"
 #include "load.h"
 #include "loader.h"
+#include "plan.h"
 #include "rayvisor/json.h"
 #include "record.h"
 #include "sandbox.h"
 
 enum {
     GATHER_MS = 50,
+    CHECK_BYTES = 4 << 20,
+    PLAN_BYTES = 512 << 20,
     FD_TOKEN = 3,
     FD_FLIGHT = 4,
     TOKEN_SIZE = 32,
@@ -38,6 +41,7 @@ enum {
 struct options {
     const char *lane, *plugin, *record, *replay, *key, *check;
     bool as_configured; /* check with the kinds and settings from descriptor 3 */
+    bool plan;          /* say what the plugin would do with the objects from descriptor 3 */
     uint64_t record_max;
     int64_t parent; /* 0 if it was not given */
     enum log_format log_format;
@@ -269,10 +273,11 @@ static int try_init(const struct rv_plugin *p, struct rv_val given, struct rv_er
     return r;
 }
 
-/* Uses the same sandbox as when the plugin runs. */
-static int check_as_configured(const struct options *o, const struct rv_plugin **ret, struct rv_error *err) {
+/* Uses the same sandbox as when the plugin runs. With a plan, *said is what comes out. */
+static int check_as_configured(const struct options *o, const struct rv_plugin **ret, struct rv_buf *said,
+                               struct rv_error *err) {
     rv_autobuf struct rv_buf given = {0}, in_force = {0};
-    if (file_read("/proc/self/fd/3", 4 << 20, &given, err) != 0) return err->code;
+    if (file_read("/proc/self/fd/3", o->plan ? PLAN_BYTES : CHECK_BYTES, &given, err) != 0) return err->code;
     close_range(FD_TOKEN, ~0u, 0);
     int r = rv_mp_check(rv_buf_bytes(&given), err);
     if (r == 0) r = sandbox_before_load(&o->sandbox, &in_force, err);
@@ -280,24 +285,30 @@ static int check_as_configured(const struct options *o, const struct rv_plugin *
     struct loader *thread = loader_start();
     if (thread == NULL) return rv_error_set(err, -EAGAIN, "no thread can be made to load the plugin");
     *ret = load_confined(o, thread, NULL, &in_force, err);
-    return *ret == NULL ? err->code : try_init(*ret, (struct rv_val){given.p, given.n}, err);
+    if (*ret == NULL) return err->code;
+    struct rv_val value = {given.p, given.n};
+    return o->plan ? plan_run(*ret, value, said, err) : try_init(*ret, value, err);
 }
 
 static int check_only(struct options *o) {
     struct rv_error err = {0};
     const struct rv_plugin *p = NULL;
+    rv_autobuf struct rv_buf b = {0};
     rv_autofree char *path = realpath(o->check, NULL);
     if (path != NULL) o->check = path;
     o->plugin = o->sandbox.plugin_path = o->sandbox.lane_path = o->check; /* there is no lane */
     o->sandbox.parent = (pid_t)o->parent;
     if (o->as_configured) {
         log_setup(LOG_TEXT, RV_LOG_ERROR, STDERR_FILENO, "host");
-        if (check_as_configured(o, &p, &err) != 0) return refuse(&err);
+        if (check_as_configured(o, &p, &b, &err) != 0) return refuse(&err);
     } else {
         p = load_plugin(o->check, &err);
     }
     if (p == NULL) return refuse(&err);
-    rv_autobuf struct rv_buf b = {0};
+    if (o->plan) {
+        puts(rv_buf_cstr(&b));
+        return 0;
+    }
     struct jsonw w = {.out = &b};
     jsonw_begin_object(&w, NULL);
     jsonw_text(&w, "name", p->name);
@@ -320,6 +331,7 @@ static int replay_only(const struct options *o, const char *path) {
 
 static int usage(FILE *to) {
     fputs("usage: rayvisor-host --check PLUGIN.so [--as-configured]    (rayvisord gives the settings on descriptor 3)\n"
+          "       rayvisor-host --plan PLUGIN.so     (rayvisorctl plan gives the objects on descriptor 3)\n"
           "       rayvisor-host --replay RECORDING [--key NAMESPACE/NAME] PLUGIN.so\n"
           "       rayvisor-host --lane SOCKET --plugin PLUGIN.so [--record FILE] [--sandbox off|best-effort|enforce]\n"
           "                     [--record-max BYTES] [--max-memory BYTES] [--log-format text|json] [--parent PID]\n"
@@ -329,13 +341,12 @@ static int usage(FILE *to) {
 }
 
 static int parse(int argc, char **argv, struct options *o) {
-    static const struct option longs[] = {{"lane", 1, NULL, 'l'},          {"plugin", 1, NULL, 'p'},
-                                          {"record", 1, NULL, 'r'},        {"sandbox", 1, NULL, 's'},
-                                          {"replay", 1, NULL, 'R'},        {"key", 1, NULL, 'k'},
-                                          {"check", 1, NULL, 'c'},         {"log-format", 1, NULL, 'f'},
-                                          {"max-memory", 1, NULL, 'm'},    {"help", 0, NULL, 'h'},
-                                          {"as-configured", 0, NULL, 'a'}, {"record-max", 1, NULL, 'M'},
-                                          {"parent", 1, NULL, 'P'},        {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {
+        {"lane", 1, NULL, 'l'},    {"plugin", 1, NULL, 'p'},        {"record", 1, NULL, 'r'},
+        {"sandbox", 1, NULL, 's'}, {"replay", 1, NULL, 'R'},        {"key", 1, NULL, 'k'},
+        {"check", 1, NULL, 'c'},   {"log-format", 1, NULL, 'f'},    {"max-memory", 1, NULL, 'm'},
+        {"help", 0, NULL, 'h'},    {"as-configured", 0, NULL, 'a'}, {"record-max", 1, NULL, 'M'},
+        {"parent", 1, NULL, 'P'},  {"plan", 1, NULL, 'F'},          {NULL, 0, NULL, 0}};
     int64_t bytes;
     opterr = 0;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -364,6 +375,10 @@ static int parse(int argc, char **argv, struct options *o) {
             break;
         case 'c':
             o->check = optarg;
+            break;
+        case 'F':
+            o->check = optarg;
+            o->plan = o->as_configured = true;
             break;
         case 'a':
             o->as_configured = true;

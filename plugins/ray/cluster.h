@@ -79,4 +79,8 @@ void rc_spec_hash(const struct rc_cluster *c, char ret[33]);
  * the reason of the event (constant text), and *message gets a sentence that names the field's path and what is
  * accepted. */
 const char *rc_validate(const struct rc_cluster *c, struct rv_buf *message);
+/* What is valid and probably not meant. Adds one sentence for each, to which `add` gets the path of its field in the
+ * cluster's own spec. */
+typedef void (*rc_warning_fn)(void *arg, const char *text);
+void rc_warnings(const struct rc_cluster *c, rc_warning_fn add, void *arg);
 #endif

@@ -26,12 +26,12 @@ static void authentication(struct rc_features *f, const struct rc_cluster *c) {
     f->own_secret = rv_val_set(auth) && !rv_str_is(mode, "disabled") && !f->kubernetes_token && f->token_secret.n == 0;
 }
 
-/* The plugin speaks to version 2 of Ray's control store, and has no client certificate. */
+/* The plugin speaks to version 2 of Ray's control store. */
 static enum rc_autoscaler_mode autoscaler_mode(const struct rc_features *f, const struct rc_cluster *c) {
     if (!f->autoscaling) return RC_AUTOSCALER_NONE;
     struct rv_str mode = rc_annotation(c, RC_ANNOTATION_AUTOSCALER);
     if (mode.n == 0) mode = c->settings->autoscaler_mode;
-    bool can = f->autoscaler != 1 && !f->tls;
+    bool can = f->autoscaler != 1;
     if (rv_str_is(mode, "operator") && can) return RC_AUTOSCALER_OPERATOR;
     return rv_str_is(mode, "shadow") && can ? RC_AUTOSCALER_SHADOW : RC_AUTOSCALER_SIDECAR;
 }

@@ -5,6 +5,7 @@
  * JSON. */
 #include <stdio.h>
 
+#include "field_rules.h"
 #include "fields.h"
 #include "job.h"
 #include "rayvisor/json.h"
@@ -19,7 +20,7 @@ struct job_check {
 static bool bad_metadata(struct job_check *k) {
     struct rv_str name = k->j->name;
     const char *why = rv_name_dns1035_label(name);
-    if (name.n > RJ_NAME_MAX)
+    if (!field_rule_allows(RULE_JOB_NAME, name))
         return rc_reject(k->out, "metadata.name: RayJob name should be no more than %d characters, it has %zu",
                          RJ_NAME_MAX, name.n);
     return why != NULL && rc_reject(k->out, "metadata.name: RayJob name should be a valid DNS1035 label: %s", why);
@@ -174,7 +175,8 @@ static bool bad_suspend(struct job_check *k) {
 
 static bool bad_ttl(struct job_check *k) {
     int64_t ttl = rv_path_int(k->j->spec, "ttlSecondsAfterFinished", 0);
-    return ttl < 0 && rc_reject(k->out, "spec.ttlSecondsAfterFinished must be 0 or more, got %lld", (long long)ttl);
+    return !field_rule_holds(RULE_JOB_TTL, k->j->spec) &&
+           rc_reject(k->out, "spec.ttlSecondsAfterFinished must be 0 or more, got %lld", (long long)ttl);
 }
 
 static bool given(const struct job_check *k, const char *field) { return rv_val_set(rv_val_get(k->j->spec, field)); }
@@ -218,7 +220,7 @@ static bool bad_combination(struct job_check *k) {
 }
 
 static bool bad_mode(struct job_check *k) {
-    return k->j->mode_text.n != 0 && rj_mode_of(k->j->mode_text) == RJ_MODE_UNKNOWN &&
+    return !field_rule_holds(RULE_JOB_MODE, k->j->spec) &&
            rc_reject(k->out,
                      "spec.submissionMode \"" RV_STR_FMT
                      "\" is unknown: one of K8sJobMode, HTTPMode, InteractiveMode, SidecarMode",
@@ -277,16 +279,12 @@ static bool bad_words(struct job_check *k) {
 }
 
 static bool bad_numbers(struct job_check *k) {
-    static const struct {
-        const char *field;
-        int64_t least;
-    } rules[] = {{"activeDeadlineSeconds", 1}, {"preRunningDeadlineSeconds", 1}, {"backoffLimit", 0}};
-    for (size_t i = 0; i < RV_ARRAY_LEN(rules); i++) {
-        int64_t v = rv_path_int(k->j->spec, rules[i].field, rules[i].least);
-        if (v < rules[i].least)
-            return rc_reject(k->out, "spec.%s must be at least %lld, got %lld", rules[i].field,
-                             (long long)rules[i].least, (long long)v);
-    }
+    static const enum field_rule_name rules[] = {RULE_JOB_DEADLINE, RULE_JOB_PRE_RUNNING, RULE_JOB_BACKOFF};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rules); i++)
+        if (!field_rule_holds(rules[i], k->j->spec))
+            return rc_reject(k->out, "spec.%s must be at least %lld, got %lld", field_rules[rules[i]].field,
+                             (long long)field_rules[rules[i]].bound,
+                             (long long)field_rule_number(rules[i], k->j->spec));
     return false;
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "field_rules.h"
 #include "fields.h"
 #include "names.h"
 #include "scheduler.h"
@@ -51,7 +52,7 @@ static bool autoscaler_v2(const struct rc_cluster *c) {
 
 static bool bad_metadata(struct check *k) {
     struct rv_str name = k->c->name;
-    if (name.n > 53)
+    if (!field_rule_allows(RULE_CLUSTER_NAME, name))
         return rc_reject(k->out, "metadata.name: RayCluster name should be no more than 53 characters, it has %zu",
                          name.n);
     const char *why = rv_name_dns1035_label(name);
@@ -94,8 +95,11 @@ static bool bad_resources(struct check *k, struct rv_val group, const char *path
     return bad_labels(k, group, path, who);
 }
 
-static bool negative(struct check *k, const char *path, struct rv_str group, const char *field, int64_t value) {
-    return value < 0 &&
+static bool negative(struct check *k, const char *path, struct rv_str group, struct rv_val g,
+                     enum field_rule_name rule) {
+    const char *field = field_rules[rule].field;
+    int64_t value = field_rule_number(rule, g);
+    return !field_rule_holds(rule, g) &&
            rc_reject(k->out, "%s.%s: worker group " RV_STR_FMT " has negative %s %lld; accepted is 0 or more", path,
                      field, RV_STR_ARG(group), field, (long long)value);
 }
@@ -108,18 +112,17 @@ static bool bad_counts(struct check *k, struct rv_val g, const char *path, struc
                          " must set both minReplicas and maxReplicas when autoscaling is disabled",
                          path, RV_STR_ARG(name));
     int64_t lo = rv_val_int(min, 0), hi = rv_val_int(max, INT32_MAX);
-    if (negative(k, path, name, "minReplicas", lo) || negative(k, path, name, "maxReplicas", hi)) return true;
-    if (lo > hi)
+    if (negative(k, path, name, g, RULE_GROUP_MIN) || negative(k, path, name, g, RULE_GROUP_MAX)) return true;
+    if (!field_rule_holds(RULE_GROUP_ORDER, g))
         return rc_reject(k->out, "%s: worker group " RV_STR_FMT " has minReplicas %lld greater than maxReplicas %lld",
                          path, RV_STR_ARG(name), (long long)lo, (long long)hi);
-    return negative(k, path, name, "numOfHosts", rv_path_int(g, "numOfHosts", 1)) ||
-           negative(k, path, name, "replicas", rv_path_int(g, "replicas", 0));
+    return negative(k, path, name, g, RULE_GROUP_HOSTS) || negative(k, path, name, g, RULE_GROUP_REPLICAS);
 }
 
 static bool bad_autoscaler_fields(struct check *k, struct rv_val g, const char *path, struct rv_str name) {
     struct rv_val idle = rv_val_get(g, "idleTimeoutSeconds");
     char what[160];
-    if (rv_val_set(idle) && rv_val_int(idle, 0) < 0)
+    if (!field_rule_holds(RULE_GROUP_IDLE, g))
         return rc_reject(k->out,
                          "%s.idleTimeoutSeconds: worker group " RV_STR_FMT
                          ": idleTimeoutSeconds must be non-negative, got %lld",
@@ -265,7 +268,7 @@ static bool bad_autoscaler(struct check *k) {
                              " should be Never or unset when using autoscaler V2",
                              RV_STR_ARG(rv_path_str(it.val, "groupName")));
     int64_t idle = rv_path_int(spec, "autoscalerOptions.idleTimeoutSeconds", 0);
-    if (idle < 0)
+    if (!field_rule_holds(RULE_AUTOSCALER_IDLE, spec))
         return rc_reject(k->out, "autoscalerOptions.idleTimeoutSeconds must be non-negative, got %lld",
                          (long long)idle);
     return rv_val_present(check_env(rv_val_get(spec, "autoscalerOptions"), "KUBERAY_GEN_AUTOSCALER_START_CMD")) &&
@@ -297,6 +300,16 @@ static bool bad_status(struct check *k) {
                              " and rayv1." RC_CONDITION_SUSPENDED " conditions should not be both true");
 }
 
+/* Requests to Ray go to this name, so it must not hold what would lead them elsewhere. */
+static bool bad_head_service(struct check *k) {
+    struct rv_str name = rv_path_str(k->c->spec, "headGroupSpec.headService.metadata.name");
+    const char *why = name.n != 0 ? rv_name_dns1123_label(name) : NULL;
+    return why != NULL && rc_reject(k->out,
+                                    "spec.headGroupSpec.headService.metadata.name: no Service can be called \"%.*s\": "
+                                    "%s",
+                                    (int)(name.n < 200 ? name.n : 200), name.p, why);
+}
+
 static bool bad_scheduling(struct check *k) { return rc_scheduler_rejects(k->c, k->out); }
 
 const char *rc_validate(const struct rc_cluster *c, struct rv_buf *message) {
@@ -308,7 +321,7 @@ const char *rc_validate(const struct rc_cluster *c, struct rv_buf *message) {
                  {check_history, "InvalidRayClusterSpec"},         {check_authentication, "InvalidRayClusterSpec"},
                  {check_network_policy, "InvalidRayClusterSpec"},  {check_tls, "InvalidRayClusterSpec"},
                  {bad_strategy, "InvalidRayClusterSpec"},          {bad_status, "InvalidRayClusterStatus"},
-                 {bad_scheduling, "InvalidRayClusterMetadata"}};
+                 {bad_scheduling, "InvalidRayClusterMetadata"},    {bad_head_service, "InvalidRayClusterSpec"}};
     struct check k = {c, message};
     for (size_t i = 0; i < RV_ARRAY_LEN(rules); i++)
         if (rules[i].bad(&k)) return rules[i].reason;

@@ -1,6 +1,7 @@
 /* plugin.c - the RayCluster controller as the host sees it: settings, memory between passes, one reconcile per key. */
 #include "metrics.h"
 #include "plugins/ray/controller.h"
+#include "plugins/ray/service_limits.h"
 #include "reconcile.h"
 #include "teardown.h"
 
@@ -43,6 +44,21 @@ static void reconcile(struct rv_pass *pass) {
     rc_set_outcome(pass, &out);
 }
 
-RV_CONTROLLER(.reconcile = reconcile, .reporter = "raycluster-controller", .state_size = sizeof(struct raycluster),
-              .configure = configure, .memo_size = sizeof(struct cluster_memo), .memo_init = memo_init,
-              .memo_end = memo_end, .memo_release = memo_release)
+static void warn(void *review, const char *text) { rv_review_warn(review, "spec.workerGroupSpecs: %s", text); }
+
+/* A head service that is there stays as it is, and the cluster with it; so only a new one is refused for its sake. */
+static void validate(struct rv_pass *pass, struct rv_review *r) {
+    const struct raycluster *rc = pass->state;
+    rv_autobuf struct rv_buf why = {0};
+    struct rc_cluster c;
+    rc_cluster_read(&c, pass->object.value, &rc->settings);
+    if (rc_managed_elsewhere(c.spec)) return;
+    if (rc_validate(&c, &why) != NULL || (!rv_val_present(r->before) && rc_head_service_refused(&c, &why)))
+        rv_review_refuse(r, RV_STR_FMT, RV_STR_ARG(rv_buf_str(&why)));
+    else
+        rc_warnings(&c, warn, r);
+}
+
+RV_CONTROLLER(.reconcile = reconcile, .validate = validate, .reporter = "raycluster-controller",
+              .state_size = sizeof(struct raycluster), .configure = configure, .memo_size = sizeof(struct cluster_memo),
+              .memo_init = memo_init, .memo_end = memo_end, .memo_release = memo_release)

@@ -23,23 +23,11 @@ enum { INVALID_MAX = 4096 }; /* the largest text about an invalid cluster, in by
 
 /* ---- is it valid? ------------------------------------------------------------------------------------------------ */
 
-/* Version 1 of the autoscaler replaces pods that end. A group that restarts its pods in place works against that. This
- * is only a warning. */
-static void warn_restarts(struct cluster_pass *p) {
-    rv_autobuf struct rv_buf names = {0};
-    if (p->c->f.autoscaler != 1) return;
-    for (struct rv_iter g = rv_iter(rc_groups(p->c)); rv_iter_next(&g);) {
-        struct rv_str policy = rv_path_str(g.val, "template.spec.restartPolicy");
-        if (policy.n == 0 || rv_str_is(policy, "Never")) continue;
-        rv_buf_addf(&names, "%s" RV_STR_FMT, names.n != 0 ? ", " : "", RV_STR_ARG(rv_path_str(g.val, "groupName")));
-    }
-    if (names.n != 0)
-        ctx_event(
-            &p->ctx, true, "InvalidRayClusterSpec", "Validate",
-            rv_arena_fmt(p->arena,
-                         "RayCluster spec warning " RV_STR_FMT "/" RV_STR_FMT
-                         ": restartPolicy for worker groups [%s] should be Never or unset when using autoscaler V1",
-                         RV_STR_ARG(p->c->ns), RV_STR_ARG(p->c->name), rv_buf_cstr(&names)));
+static void tell_warning(void *arg, const char *text) {
+    struct cluster_pass *p = arg;
+    ctx_event(&p->ctx, true, "InvalidRayClusterSpec", "Validate",
+              rv_arena_fmt(p->arena, "RayCluster spec warning " RV_STR_FMT "/" RV_STR_FMT ": %s", RV_STR_ARG(p->c->ns),
+                           RV_STR_ARG(p->c->name), text));
 }
 
 /* Reports an error that neither the condition nor the previous pass has reported. It may come from an edit of the spec,
@@ -70,7 +58,7 @@ static bool check_valid(struct cluster_pass *p) {
     if (reason == NULL) {
         free(p->memo->invalid);
         p->memo->invalid = NULL;
-        if (p->memo->warned != p->c->generation) warn_restarts(p);
+        if (p->memo->warned != p->c->generation) rc_warnings(p->c, tell_warning, p);
         return true;
     }
     p->memo->warned = p->c->generation;

@@ -56,7 +56,12 @@ static void wait_for(struct cron_pass *p, int64_t next) {
     int64_t ms = next * 1000 - p->now_ns / 1000000;
     p->after_ms = ms < CRON_LOOK_AGAIN_MS ? (ms > 0 ? ms : 1) : CRON_LOOK_AGAIN_MS;
     p->next = cron_time_text(p, next);
+    int64_t second = schedule_next(&p->schedule, p->zone, next),
+            third = second != 0 ? schedule_next(&p->schedule, p->zone, second) : 0;
     ctx_explain(&p->ctx, "the next RayJob is due at " RV_STR_FMT, RV_STR_ARG(p->next));
+    if (third != 0)
+        ctx_explain(&p->ctx, "the following ones at " RV_STR_FMT " and " RV_STR_FMT,
+                    RV_STR_ARG(cron_time_text(p, second)), RV_STR_ARG(cron_time_text(p, third)));
 }
 
 static void begin_run(struct cron_pass *p, int64_t next) {

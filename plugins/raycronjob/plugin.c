@@ -90,9 +90,8 @@ static void take_step(struct cron_pass *p) {
     status_write(p);
 }
 
-static void reconcile(struct rv_pass *pass) {
+static struct cron_pass pass_of(const struct rv_pass *pass) {
     struct rv_val object = pass->object.value;
-    if (rv_meta_deleting(object)) return;
     struct cron_pass p = {.ctx = rc_context_of(pass),
                           .arena = pass->arena,
                           .k = pass->state,
@@ -104,6 +103,12 @@ static void reconcile(struct rv_pass *pass) {
     p.now_ns = ctx_now(&p.ctx);
     p.now = p.now_ns / RC_SECOND;
     p.last = rv_path_str(p.status, "lastScheduleTime");
+    return p;
+}
+
+static void reconcile(struct rv_pass *pass) {
+    if (rv_meta_deleting(pass->object.value)) return;
+    struct cron_pass p = pass_of(pass);
     take_step(&p);
     if (p.ctx.retry)
         rv_pass_retry(pass, "%s", p.create_failed ? "the RayJob was not created" : "an action failed");
@@ -111,5 +116,13 @@ static void reconcile(struct rv_pass *pass) {
         rv_pass_wake_after(pass, p.after_ms);
 }
 
-RV_CONTROLLER(.reconcile = reconcile, .reporter = "raycronjob-controller", .start = start,
+static void validate(struct rv_pass *pass, struct rv_review *r) {
+    struct cron_pass p = pass_of(pass);
+    if (!cron_valid(&p))
+        rv_review_refuse(r, RV_STR_FMT, RV_STR_ARG(p.stalled));
+    else if (schedule_next(&p.schedule, p.zone, p.now) == 0)
+        rv_review_warn(r, "spec.schedule names no moment of the next five years");
+}
+
+RV_CONTROLLER(.reconcile = reconcile, .validate = validate, .reporter = "raycronjob-controller", .start = start,
               .state_size = sizeof(struct controller), .configure = configure, .release = release)

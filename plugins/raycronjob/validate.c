@@ -1,5 +1,6 @@
 /* validate.c - checks whether a RayCronJob is valid (spec section 7.5, in its order; the first failure is reported). */
 #include "pass.h"
+#include "plugins/ray/field_rules.h"
 #include "rayvisor/k8s.h"
 
 static void reject(struct cron_pass *p, struct rv_str what) {
@@ -10,7 +11,7 @@ static void reject(struct cron_pass *p, struct rv_str what) {
 /* The name becomes a part of the RayJobs' names, which must be labels that begin with a letter. */
 static void check_name(struct cron_pass *p) {
     const char *why = rv_name_dns1035_label(p->ctx.name);
-    if (p->ctx.name.n > CRON_NAME_MAX)
+    if (!field_rule_allows(RULE_CRONJOB_NAME, p->ctx.name))
         reject(p, rv_arena_fmt(p->arena, "metadata.name: at most %d characters, it has %zu", CRON_NAME_MAX,
                                p->ctx.name.n));
     else if (why != NULL)

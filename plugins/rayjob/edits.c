@@ -37,13 +37,14 @@ void edits_mark(struct job_pass *p, bool cluster, bool submission) {
 
 static bool differs(struct rv_str was, struct rv_str is) { return rv_str_starts(was, VERSION) && !rv_str_eq(was, is); }
 
+bool edits_of_submission(struct job_pass *p) { return differs(p->now.made_submission, submission_mark(p)); }
+
 struct rv_str edits_not_followed(struct job_pass *p) {
     enum rj_phase phase = p->now.phase;
     bool over = rj_phase_ended(phase);
     if (!over && phase != RJ_INITIALIZING && phase != RJ_WAITING && phase != RJ_RUNNING)
         return (struct rv_str){NULL, 0};
-    bool cluster = differs(p->now.made_cluster, cluster_mark(p)),
-         submission = differs(p->now.made_submission, submission_mark(p));
+    bool cluster = differs(p->now.made_cluster, cluster_mark(p)), submission = edits_of_submission(p);
     if (!cluster && !submission) return (struct rv_str){NULL, 0};
     const char *what = cluster && submission ? "spec.rayClusterSpec, and what is submitted, were"
                        : cluster             ? "spec.rayClusterSpec was"

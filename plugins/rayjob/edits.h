@@ -7,6 +7,8 @@
 
 /* Sets the marks of what is about to be created. Called while the cluster, or the submission, does not exist yet. */
 void edits_mark(struct job_pass *p, bool cluster, bool submission);
+/* True if what is submitted was changed after this attempt had submitted. */
+bool edits_of_submission(struct job_pass *p);
 /* A sentence that says which edits have no effect now, and when they will; empty if there are none. */
 struct rv_str edits_not_followed(struct job_pass *p);
 

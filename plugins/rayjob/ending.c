@@ -105,10 +105,11 @@ static void plan_add(struct job_pass *p, struct plan *plan, struct rv_str name, 
     }
 }
 
-/* True if Ray said so, or if the job was lost and Ray cannot be asked any more. */
+/* True if Ray said so, or if the job was lost or its submitter failed and Ray cannot be asked. */
 static bool job_failed(const struct job_pass *p) {
-    bool lost = p->now.phase == RJ_FAILED && !rj_job_ended(p->now.job_status) &&
-                (rv_str_is(p->now.reason, RJ_REASON_APP) || rv_str_is(p->now.reason, RJ_REASON_GRACE));
+    bool unknown = rv_str_is(p->now.reason, RJ_REASON_SUBMISSION) && cannot_ask_ray(p),
+         lost = p->now.phase == RJ_FAILED && !rj_job_ended(p->now.job_status) &&
+                (unknown || rv_str_is(p->now.reason, RJ_REASON_APP) || rv_str_is(p->now.reason, RJ_REASON_GRACE));
     return lost || rv_str_is(p->now.job_status, "FAILED");
 }
 

@@ -32,6 +32,12 @@ enum {
     RJ_SUBMITTER_GRACE_S = 30,
     RJ_SUBMITTER_BACKOFF = 2,
     RJ_SIDECAR_RESTARTS = 2,
+    /* The exit codes of our shell line, and of rayvisor-submit, for a job of which Ray says FAILED or STOPPED. Those of
+     * the line are used by nothing else in it, so no other failure looks like them. */
+    RJ_EXIT_FAILED = 81,
+    RJ_EXIT_STOPPED = 82,
+    RJ_EXIT_SMALL_FAILED = 1,
+    RJ_EXIT_SMALL_STOPPED = 2,
 };
 
 #endif

@@ -126,6 +126,7 @@ static void observe_first_container(struct job_pass *p) {
     s->finished_at = rc_time(rv_path_str(end, "finishedAt"));
     s->finished = true;
     s->failed = code != 0;
+    s->exit_code = s->failed ? code : -1;
     if (s->failed)
         s->why =
             rv_arena_fmt(p->arena, "container " RV_STR_FMT " of submitter pod " RV_STR_FMT " ended with " RV_STR_FMT,
@@ -151,6 +152,16 @@ static struct rv_str end_of_newest_pod(struct job_pass *p) {
                         RV_STR_ARG(rc_terminated(p->arena, end)));
 }
 
+/* What the last pod tells of the submitter: which program it runs, and with which exit code it failed. */
+static void observe_end_of_pod(struct job_pass *p) {
+    struct submitter *s = &p->submitter;
+    struct rv_val pod = newest_pod(p).pod.value, first = rv_val_path(pod, "spec.containers[0]");
+    struct rv_val end = rv_val_path(container_status(pod, rv_path_str(first, "name")), "state.terminated");
+    s->small = p->j->submitter_image.n != 0 && !rv_val_set(rv_val_get(p->j->spec, "submitterPodTemplate")) &&
+               rv_val_len(rv_val_get(first, "command")) == 0;
+    if (s->failed && rv_val_set(end)) s->exit_code = rv_path_int(end, "exitCode", -1);
+}
+
 static void observe_submitter_job(struct job_pass *p) {
     struct submitter *s = &p->submitter;
     struct rv_object o = {.size = sizeof o};
@@ -160,6 +171,7 @@ static void observe_submitter_job(struct job_pass *p) {
                             .deleting = rv_meta_deleting(o.value),
                             .made = rc_time(rv_path_str(o.value, "metadata.creationTimestamp")),
                             .suspended = rv_path_bool(o.value, "spec.suspend", false),
+                            .exit_code = -1,
                             .uid = o.uid};
     for (struct rv_iter it = rv_iter(rv_val_path(o.value, "status.conditions")); rv_iter_next(&it);) {
         struct rv_str type = rv_path_str(it.val, "type");
@@ -177,6 +189,7 @@ static void observe_submitter_job(struct job_pass *p) {
         s->finished_at = at;
     }
     observe_first_container(p);
+    observe_end_of_pod(p);
 }
 
 /* A controller that may not create pods reports that only in its own events. */

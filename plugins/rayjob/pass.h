@@ -48,6 +48,8 @@ struct submitter {
     bool there, deleting, suspended, failed, finished;
     int64_t finished_at; /* wall clock, ns */
     int64_t made;        /* wall clock, ns */
+    int64_t exit_code;   /* of its last container that failed; -1: not known */
+    bool small;          /* it runs rayvisor-submit, and no shell line */
     struct rv_str why;   /* how it failed */
     struct rv_str uid;
 };

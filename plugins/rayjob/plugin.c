@@ -163,6 +163,28 @@ static void reconcile(struct rv_pass *pass) {
     rc_set_outcome_of(pass, &p.ctx);
 }
 
-RV_CONTROLLER(.reconcile = reconcile, .reporter = "rayjob-controller", .map = map,
+static void warn(void *review, const char *text) {
+    rv_review_warn(review, "spec.rayClusterSpec.workerGroupSpecs: %s", text);
+}
+
+static void validate(struct rv_pass *pass, struct rv_review *r) {
+    const struct controller *k = pass->state;
+    rv_autobuf struct rv_buf why = {0};
+    struct rc_cluster c;
+    struct rj_job j;
+    rj_job_read(&j, pass->object.value, &k->settings.shared);
+    j.submitter_image = k->settings.submitter_image;
+    keep_mode(pass, &j);
+    if (rc_managed_elsewhere(j.spec)) return;
+    if (rj_validate(&j, &why) != NULL) {
+        rv_review_refuse(r, RV_STR_FMT, RV_STR_ARG(rv_buf_str(&why)));
+        return;
+    }
+    if (!rv_val_set(j.cluster_spec)) return;
+    rj_as_cluster(pass->arena, &j, j.name, &c);
+    rc_warnings(&c, warn, r);
+}
+
+RV_CONTROLLER(.reconcile = reconcile, .validate = validate, .reporter = "rayjob-controller", .map = map,
               .state_size = sizeof(struct controller), .configure = configure, .memo_size = sizeof(struct job_memo),
               .memo_init = memo_init, .memo_end = memo_end, .memo_release = memo_release)

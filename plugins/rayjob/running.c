@@ -13,6 +13,7 @@
 #include "plugins/ray/dashboard.h"
 #include "plugins/ray/keep_object.h"
 #include "plugins/ray/service_limits.h"
+#include "verdict.h"
 
 #define UNREACHABLE "DashboardUnreachable"
 #define REFUSED "JobNotAccepted"
@@ -341,17 +342,6 @@ static void report_submitter(struct job_pass *p) {
     states_stuck(p, reason, why);
 }
 
-/* If Ray cannot be asked, only the end of the submitter is known. */
-static void take_submitter_result(struct job_pass *p) {
-    p->waiting = RV_STR("only the submitter knows how the job is: its RayCluster asks for Kubernetes tokens");
-    p->waiting_reason = NOT_ASKED;
-    if (!p->submitter.finished) return;
-    p->now.job_status = p->submitter.failed ? RV_STR("FAILED") : RV_STR("SUCCEEDED");
-    p->now.message = p->submitter.why;
-    p->waiting = (struct rv_str){NULL, 0};
-    end_job(p);
-}
-
 static void ask_ray(struct job_pass *p) {
     bool ended_now = p->submitter.finished && !p->memo->asked_after_end && p->memo->failures == 0;
     if (!ended_now && p->time < p->memo->next_poll) {
@@ -390,7 +380,7 @@ void running_step(struct job_pass *p) {
         end_job(p);
         return;
     }
-    if (cannot_ask_ray(p)) take_submitter_result(p);
+    if (cannot_ask_ray(p)) verdict_take(p);
     if (p->now.phase != RJ_RUNNING || out_of_time(p) || lost_with_head(p) || sidecar_without_head(p)) return;
     if (!states_need_cluster(p) || submitter_over(p)) return;
     keep_service(p);

@@ -41,8 +41,8 @@ static void report_phase(struct job_pass *p) {
                       word = p->now.reason.n != 0 ? p->now.reason : p->now.job_status;
         ctx_event(&p->ctx, reports[i].warning, reports[i].reason, "Run",
                   why.n == 0 ? rv_str(reports[i].note)
-                             : rv_arena_fmt(p->arena, "%s: " RV_STR_FMT ": " RV_STR_FMT, reports[i].note,
-                                            RV_STR_ARG(word), RV_STR_ARG(why)));
+                             : rv_arena_fmt(p->arena, "%s: " RV_STR_FMT "%s" RV_STR_FMT, reports[i].note,
+                                            RV_STR_ARG(word), word.n != 0 ? ": " : "", RV_STR_ARG(why)));
     }
 }
 

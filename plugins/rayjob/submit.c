@@ -64,7 +64,17 @@ static struct rv_str address(struct rv_arena *a, const struct rj_target *t, bool
     return rv_arena_fmt(a, "http://" RV_STR_FMT, RV_STR_ARG(t->dashboard));
 }
 
-/* Following the log always succeeds. If only the submitter can ask Ray, it ends with the result of the job. */
+/* Following the log always succeeds. If only the submitter can ask Ray, its exit code is Ray's last word on the job
+ * (verdict.h). The words are those with which `ray job status` begins its answer. */
+static void last_question(struct rv_buf *out, struct rv_str at, struct rv_str id) {
+    rv_buf_addf(out,
+                " ; said=$(ray job status --address " RV_STR_FMT " " RV_STR_FMT
+                " 2>&1) || true ; case \"$said\" in *\"'" RV_STR_FMT "' failed\"*) exit %d ;; *\"'" RV_STR_FMT
+                "' was stopped\"*) exit %d ;; *\"'" RV_STR_FMT "' succeeded\"*) exit 0 ;; *) exit 1 ;; esac",
+                RV_STR_ARG(at), RV_STR_ARG(id), RV_STR_ARG(id), RJ_EXIT_FAILED, RV_STR_ARG(id), RJ_EXIT_STOPPED,
+                RV_STR_ARG(id));
+}
+
 struct rv_str rj_command(struct rv_arena *a, const struct rj_job *j, const struct rj_target *t, bool sidecar) {
     rv_autobuf struct rv_buf b = {0};
     struct rv_str at = address(a, t, sidecar, "127.0.0.1"), probe = address(a, t, sidecar, "localhost"), id = t->job_id;
@@ -85,11 +95,7 @@ struct rv_str rj_command(struct rv_arena *a, const struct rj_job *j, const struc
     if (check)
         rv_buf_addf(&b, " fi ; ray job logs --address " RV_STR_FMT " --follow " RV_STR_FMT, RV_STR_ARG(at),
                     RV_STR_ARG(id));
-    if (!sidecar && t->cluster->f.token && t->cluster->f.kubernetes_token)
-        rv_buf_addf(&b,
-                    " ; ray job status --address " RV_STR_FMT " " RV_STR_FMT " 2>&1 | grep -q \"'" RV_STR_FMT
-                    "' succeeded\"",
-                    RV_STR_ARG(at), RV_STR_ARG(id), RV_STR_ARG(id));
+    if (!sidecar && t->cluster->f.token && t->cluster->f.kubernetes_token) last_question(&b, at, id);
     return rv_arena_str(a, rv_buf_str(&b));
 }
 

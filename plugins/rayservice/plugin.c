@@ -155,7 +155,26 @@ static void reconcile(struct rv_pass *pass) {
     rc_set_outcome_of(pass, &p.ctx);
 }
 
-RV_CONTROLLER(.reconcile = reconcile, .reporter = "rayservice-controller", .map = map,
+static void warn(void *review, const char *text) {
+    rv_review_warn(review, "spec.rayClusterConfig.workerGroupSpecs: %s", text);
+}
+
+static void validate(struct rv_pass *pass, struct rv_review *r) {
+    rv_autobuf struct rv_buf why = {0};
+    struct rc_cluster c;
+    struct rs_service s;
+    rs_service_read(&s, pass->object.value, pass->state);
+    if (rc_managed_elsewhere(s.spec)) return;
+    if (rs_validate(&s, &why) != NULL) {
+        rv_review_refuse(r, RV_STR_FMT, RV_STR_ARG(rv_buf_str(&why)));
+        return;
+    }
+    struct rc_cluster_owner owner = rs_cluster_owner(&s);
+    rc_child_cluster_read(pass->arena, &owner, s.name, s.cluster_spec, &s.settings->cluster, &c);
+    rc_warnings(&c, warn, r);
+}
+
+RV_CONTROLLER(.reconcile = reconcile, .validate = validate, .reporter = "rayservice-controller", .map = map,
               .state_size = sizeof(struct rs_settings), .configure = configure,
               .memo_size = sizeof(struct service_memo), .memo_init = service_memo_init, .memo_end = memo_end,
               .memo_release = service_memo_release)

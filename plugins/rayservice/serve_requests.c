@@ -258,12 +258,21 @@ static void submit(struct service_pass *p, int side, struct rv_node *config) {
     h->awaits = request(p, side, TAG_SUBMIT, "/api/serve/applications/", body);
 }
 
+/* That the applications are updated where they run does not depend on Serve's answer, so it is said before it. */
+static void explain_update(struct service_pass *p, int side) {
+    if (side_now(p, side)->config_hash.n == 0 || p->side[side].frozen || !config_differs(p, side)) return;
+    ctx_explain(&p->ctx,
+                "spec.serveConfigV2 was changed: the applications on RayCluster " RV_STR_FMT " are updated in place",
+                RV_STR_ARG(side_now(p, side)->name));
+}
+
 static void submit_side(struct service_pass *p, int side) {
     struct observed_cluster *s = &p->side[side];
     struct serve_memo *h = serve_memo_of(p, side);
     bool assumed = side == ACTIVE ? p->plan.assume_active : p->plan.assume_pending;
     if (!cluster_there(s) || s->deleting) return;
     notice_changes(s, h);
+    explain_update(p, side);
     if (!s->head_ready || !h->fresh || assumed) return;
     if (!submit_wanted(p, side) || adopt(p, side)) return;
     struct rv_node *config = config_to_send(p, side);

@@ -191,12 +191,28 @@ static bool keeps_words(struct service_pass *p) {
     return serve_unheard(p) || (refused && awaits);
 }
 
+/* By which way an edit of the cluster's spec reaches what serves. */
+static void explain_way(struct service_pass *p) {
+    const struct observed_cluster *a = &p->side[ACTIVE];
+    if (p->now.active.name.n != 0 && p->now.pending.name.n != 0)
+        ctx_explain(&p->ctx, "a second RayCluster takes over %s",
+                    p->s->strategy == UP_INCREMENTAL
+                        ? "step by step, by upgradeStrategy NewClusterWithIncrementalUpgrade"
+                        : "at once when it serves, by upgradeStrategy NewCluster");
+    else if (!p->s->may_replace && cluster_there(a) && !a->likeness.same && !a->likeness.extends)
+        ctx_explain(&p->ctx,
+                    "spec.rayClusterConfig was changed after RayCluster " RV_STR_FMT
+                    " was made: with upgradeStrategy None it stays as it is",
+                    RV_STR_ARG(p->now.active.name));
+}
+
 static void progress(struct service_pass *p) {
     struct rv_str why = RV_STR(""), line = status_line(p);
     const char *reason = stalled(p, &why);
     bool is_ready = now_is(p, RS_READY, "True");
+    explain_way(p);
     if (keeps_words(p)) {
-        ctx_explain(&p->ctx, "Serve is being asked; before: " RV_STR_FMT, RV_STR_ARG(line));
+        ctx_explain(&p->ctx, "Serve is being asked%s" RV_STR_FMT, line.n != 0 ? "; before: " : "", RV_STR_ARG(line));
         return;
     }
     if (reason != NULL)

@@ -1,5 +1,6 @@
 /* validate.c - is this a RayService that can be run? (spec section 10, in its order; the first failure wins.) */
 #include "fields.h"
+#include "plugins/ray/field_rules.h"
 #include "plugins/ray/reject.h"
 #include "plugins/ray/service_limits.h"
 #include "service.h"
@@ -29,7 +30,7 @@ static bool bad_choice(struct check *k, const char *key, const char *one, const 
 static bool bad_metadata(struct check *k) {
     struct rv_str name = k->s->name;
     const char *why = rv_name_dns1035_label(name);
-    if (name.n > RS_NAME_MAX)
+    if (!field_rule_allows(RULE_SERVICE_NAME, name))
         return rc_reject(k->out, "metadata.name: RayService name should be no more than %d characters, it has %zu",
                          RS_NAME_MAX, name.n);
     if (why != NULL)
@@ -66,11 +67,8 @@ static bool bad_serve_service(struct check *k) {
 }
 
 static bool bad_strategy(struct check *k) {
-    static const char *const known[] = {"NewClusterWithIncrementalUpgrade", "NewCluster", "None"};
     struct rv_str type = rv_path_str(k->s->spec, "upgradeStrategy.type");
-    bool ok = type.n == 0;
-    for (size_t i = 0; i < RV_ARRAY_LEN(known); i++) ok |= rv_str_is(type, known[i]);
-    if (!ok)
+    if (!field_rule_holds(RULE_SERVICE_STRATEGY, k->s->spec))
         return rc_reject(k->out,
                          "spec.upgradeStrategy.type: Spec.UpgradeStrategy.Type value " RV_STR_FMT
                          " is invalid, valid options are "

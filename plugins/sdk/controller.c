@@ -79,6 +79,26 @@ void rv_pass_event(const struct rv_pass *p, bool warning, const char *reason, co
     (void)p->api->event(p->host, &e);
 }
 
+void rv_review_refuse(struct rv_review *r, const char *fmt, ...) {
+    va_list ap;
+    if (r->refusal->n != 0) return;
+    va_start(ap, fmt);
+    rv_buf_vaddf(r->refusal, fmt, ap);
+    va_end(ap);
+}
+
+/* A text of the object's making may contain line breaks, which separate warnings. */
+void rv_review_warn(struct rv_review *r, const char *fmt, ...) {
+    rv_autobuf struct rv_buf text = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    rv_buf_vaddf(&text, fmt, ap);
+    va_end(ap);
+    for (size_t i = 0; i < text.n; i++)
+        if (text.p[i] == '\n') text.p[i] = ' ';
+    rv_buf_addf(r->warnings, "%s" RV_STR_FMT, r->warnings->n != 0 ? "\n" : "", RV_STR_ARG(rv_buf_str(&text)));
+}
+
 /* ---- building ---------------------------------------------------------------------------------------------------- */
 
 struct rv_node *rv_pass_new_object(const struct rv_pass *p, uint32_t kind, struct rv_str name) {
@@ -306,6 +326,23 @@ void rv_controller_map(void *instance, const struct rv_object *object, int32_t d
     struct rv_pass p = pass_of(i);
     p.arena = arena;
     if (i->c->map != NULL) i->c->map(&p, object, deleted != 0);
+}
+
+void rv_controller_validate(void *instance, const struct rv_object *object, const struct rv_object *before,
+                            struct rv_verdict *ret) {
+    const struct instance *i = instance;
+    rv_autoarena struct rv_arena *arena = rv_arena_new();
+    rv_autobuf struct rv_buf refusal = {0}, warnings = {0};
+    struct rv_review r = {.before = before->value, .refusal = &refusal, .warnings = &warnings};
+    struct rv_pass p = pass_of(i);
+    if (i->c->validate == NULL) return;
+    p.arena = arena;
+    p.key = (struct rv_key){object->ns, object->name};
+    rv_object_copy(&p.object, object);
+    i->c->validate(&p, &r);
+    ret->refused = refusal.n != 0;
+    ret->message = i->api->keep(i->host, rv_buf_str(&refusal));
+    ret->warnings = i->api->keep(i->host, rv_buf_str(&warnings));
 }
 
 int32_t rv_controller_settings(void *instance, struct rv_error *err) { return configure(instance, err); }

@@ -9,6 +9,7 @@
 #include "denial_log.h"
 #include "event_queue.h"
 #include "failures.h"
+#include "identify.h"
 #include "ipc/base/hash.h"
 #include "op_trail.h"
 #include "owners.h"
@@ -18,6 +19,7 @@
 #include "recorder.h"
 #include "supervisor/kube/status.h"
 #include "supervisor/leadership.h"
+#include "supervisor/requests/client_identity.h"
 #include "supervisor/requests/credential.h"
 #include "supervisor/requests/credential_cache.h"
 #include "supervisor/requests/direct.h"
@@ -70,6 +72,8 @@ static void op_free(struct op *op) {
     loop_timer_free(op->timer);
     free(op->bytes);
     free(op->conflict);
+    free(op->tls_failure);
+    client_identity_free(op->identity);
     free(op->plugin_name);
     free(op);
 }
@@ -194,6 +198,10 @@ static bool try_newer_credential(struct op *op, const struct http_answer *a) {
 static void on_http(void *arg, const struct http_answer *a) {
     struct op *op = arg;
     if (try_newer_credential(op, a)) return;
+    if (identify_again(op, a, run_http)) {
+        release_body(op);
+        return;
+    }
     rv_autobuf struct rv_buf text = {0};
     rv_buf_add_str(&text, a->message);
     if (op->x->s->config->proxy_http && op->m.http.http2 != 0 &&
@@ -211,7 +219,7 @@ static void send_http(struct op *op, const char *credential) {
     struct executor *x = op->x;
     if (x->s->config->proxy_http && http_proxy_send(x->proxy, op->m.key.ns, &op->m.http, credential, on_http, op))
         return;
-    http_direct_send(x->http, &op->m.http, credential, on_http, op);
+    http_direct_send(x->http, &op->m.http, credential, op->identity, on_http, op);
 }
 
 /* No request was sent. The text says so, because a lost answer would look the same. */
@@ -244,6 +252,7 @@ static void on_secret(void *arg, const struct kube_response *r) {
 
 static void run_http(struct op *op) {
     const struct rv_http_request *h = &op->m.http;
+    if (!identify_op(op, run_http)) return;
     if (h->secret_name.n == 0) {
         send_http(op, NULL);
         return;
@@ -581,6 +590,7 @@ struct executor *executor_new(struct supervisor *s) {
     x->contest = contest_new();
     x->recorder = recorder_new();
     x->credentials = credential_cache_new();
+    x->identities = client_identities_new();
     x->proxy = http_proxy_new(s, admit_body);
     x->http =
         http_direct_new(s->loop, kube_config_server(s->kube_config), kube_config_peers(s->kube_config), admit_body);
@@ -614,6 +624,7 @@ struct executor *executor_free(struct executor *x) {
     }
     size_t dropped = 0;
     fair_queue_drop_all(x->queue, drop_item, &dropped);
+    x->identities = client_identities_free(x->identities);
     report_dropped(NULL, dropped);
     fair_queue_free(x->queue);
     object_lock_free(x->locks);

@@ -1,6 +1,7 @@
-/* executor_internal.h - what the two files of the executor share.
+/* executor_internal.h - what the files of the executor share.
  *
  *   executor.c   the queue, the order of actions, the life of an op, HTTP requests, timers and events
+ *   identify.c   client certificates of HTTP requests
  *   object_op.c  requests to the API server about objects: bodies, answers, retries, owners */
 #ifndef ACTIONS_EXECUTOR_INTERNAL_H
 #define ACTIONS_EXECUTOR_INTERNAL_H
@@ -30,6 +31,10 @@ struct op {
     /* `looked`: the object was read after an AlreadyExists. */
     bool running, looked;
     bool kept_credential; /* the request was sent with one that may be outdated */
+    bool kept_identity;   /* the same of its client certificate */
+    struct client_identity *identity;
+    void (*identify_go_on)(struct op *op);
+    char *tls_failure;    /* why it failed with the certificate that was kept */
     bool owned;           /* the owner is known to exist */
     bool judged;          /* whether others undo it */
     size_t kept;          /* its bytes that quota->bytes counts */
@@ -52,6 +57,7 @@ struct executor {
     struct http_direct *http;
     struct http_proxy *proxy;
     struct credential_cache *credentials;
+    struct client_identities *identities;
     struct owners *owners;
     struct undone *undone;     /* writes that others undo */
     struct contest *contest;   /* objects that others delete or make again */

@@ -3,6 +3,7 @@
 
 #include "ipc/base/utf8.h"
 #include "policy.h"
+#include "supervisor/config/url.h"
 #include "supervisor/trail/trail.h"
 
 enum { MESSAGE_MAX = 240 };
@@ -10,12 +11,10 @@ enum { MESSAGE_MAX = 240 };
 /* A timer is only how a plugin waits. */
 static bool shown(const struct op *op) { return op->kind != NULL && op->m.a.verb != RV_VERB_TIMER; }
 
-/* A query may have anything in it. */
 static void add_target(const struct op *op, struct rv_buf *out) {
     const struct rv_http_request *h = &op->m.http;
     if (op->m.a.verb != RV_VERB_HTTP) return;
-    const char *query = h->url.n != 0 ? memchr(h->url.p, '?', h->url.n) : NULL;
-    struct rv_str url = {h->url.p, query != NULL ? (size_t)(query - h->url.p) : h->url.n};
+    struct rv_str url = url_without_query(h->url);
     rv_buf_addf(out, RV_STR_FMT " " RV_STR_FMT, RV_STR_ARG(h->method), RV_STR_ARG(url));
 }
 

@@ -32,26 +32,41 @@ static bool any_glob(const struct schema_texts *t, struct rv_str what) {
     return false;
 }
 
-static bool may_use(const struct config_plugin *p, const struct rv_http_request *r) {
-    if (rv_name_dns1123_label(r->secret_ns) != NULL || rv_name_dns1123_subdomain(r->secret_name) != NULL) return false;
+static bool may_use(const struct config_plugin *p, struct rv_str ns, struct rv_str name, struct rv_str key) {
+    if (rv_name_dns1123_label(ns) != NULL || rv_name_dns1123_subdomain(name) != NULL) return false;
     for (size_t i = 0; i < p->secret_n; i++) {
         const struct manifest_secret *g = &p->secrets[i];
-        if ((g->namespaces.n == 0 || any_glob(&g->namespaces, r->secret_ns)) && any_glob(&g->names, r->secret_name) &&
-            r->secret_key.n != 0 && any_glob(&g->keys, r->secret_key))
+        if ((g->namespaces.n == 0 || any_glob(&g->namespaces, ns)) && any_glob(&g->names, name) && key.n != 0 &&
+            any_glob(&g->keys, key))
             return true;
     }
     return false;
 }
 
-/* Checks that the Secret is granted and who gets it: a Secret of a namespace is sent only to Services of that
+static int check_use(const struct config_plugin *p, const struct rv_http_request *r, struct rv_str name,
+                     struct rv_str key, struct rv_error *err) {
+    if (may_use(p, r->secret_ns, name, key)) return 0;
+    return rv_error_set(err, RV_E_DENIED,
+                        "plugin " RV_STR_FMT " may not use key %.*s of Secret %.*s/%.*s as a credential: none of "
+                        "its secrets grants says so",
+                        RV_STR_ARG(p->name), QUOTE(key), QUOTE(r->secret_ns), QUOTE(name));
+}
+
+static bool names_credential(const struct rv_http_request *r) {
+    return r->secret_name.n != 0 || r->secret_key.n != 0 || (r->secret_ns.n != 0 && r->client_secret.n == 0);
+}
+
+/* Checks that the Secrets are granted and who gets them: a Secret of a namespace is used only for Services of that
  * namespace. */
 static int check_secret(const struct config_plugin *p, const struct rv_http_request *r, struct rv_error *err) {
+    static const char *const parts[] = {"tls.crt", "tls.key", "ca.crt"}; /* of a client certificate */
+    struct rv_str name = r->client_secret.n != 0 ? r->client_secret : r->secret_name;
     bool home = false;
-    if (!may_use(p, r))
-        return rv_error_set(err, RV_E_DENIED,
-                            "plugin " RV_STR_FMT " may not use key %.*s of Secret %.*s/%.*s as a credential: none of "
-                            "its secrets grants says so",
-                            RV_STR_ARG(p->name), QUOTE(r->secret_key), QUOTE(r->secret_ns), QUOTE(r->secret_name));
+    struct rv_str url = url_without_query(r->url);
+    int code = names_credential(r) ? check_use(p, r, r->secret_name, r->secret_key, err) : 0;
+    for (size_t i = 0; r->client_secret.n != 0 && i < RV_ARRAY_LEN(parts) && code == 0; i++)
+        code = check_use(p, r, r->client_secret, rv_str(parts[i]), err);
+    if (code != 0) return code;
     for (size_t i = 0; i < p->http.n && !home; i++)
         home = url_matches(p->http.list[i], r->url) && url_is_service(p->http.list[i], r->url, r->secret_ns);
     return home ? 0
@@ -59,19 +74,28 @@ static int check_secret(const struct config_plugin *p, const struct rv_http_requ
                                "plugin " RV_STR_FMT " may not send Secret %.*s/%.*s to %.*s: a credential goes to a "
                                "Service of its own namespace (NAME.%.*s.svc.DOMAIN), by an http pattern that spells "
                                "the domain out",
-                               RV_STR_ARG(p->name), QUOTE(r->secret_ns), QUOTE(r->secret_name), QUOTE(r->url),
-                               QUOTE(r->secret_ns));
+                               RV_STR_ARG(p->name), QUOTE(r->secret_ns), QUOTE(name), QUOTE(url), QUOTE(r->secret_ns));
 }
 
 static int check_http(const struct config_plugin *p, const struct msg_action *a, struct rv_error *err) {
     const struct rv_http_request *r = &a->http;
-    bool granted = false;
-    for (size_t i = 0; i < p->http.n && !granted; i++) granted = url_matches(p->http.list[i], r->url);
+    struct rv_str url = url_without_query(r->url);
+    bool granted = false, matches = false;
+    for (size_t i = 0; i < p->http.n && !granted; i++) {
+        bool does = url_matches(p->http.list[i], r->url);
+        matches = matches || does;
+        granted = does && url_keeps_namespace(p->http.list[i], r->url, a->key.ns);
+    }
+    if (!granted && matches)
+        return rv_error_set(err, RV_E_DENIED,
+                            "plugin " RV_STR_FMT " may not reach %.*s for an object of namespace %.*s: a '*' in the "
+                            "place of a Service's namespace stands for the object's own",
+                            RV_STR_ARG(p->name), QUOTE(url), QUOTE(a->key.ns));
     if (!granted)
         return rv_error_set(err, RV_E_DENIED,
                             "plugin " RV_STR_FMT " may not reach %.*s: no http pattern of its grants matches",
-                            RV_STR_ARG(p->name), QUOTE(r->url));
-    bool secret = r->secret_name.n != 0 || r->secret_ns.n != 0 || r->secret_key.n != 0;
+                            RV_STR_ARG(p->name), QUOTE(url));
+    bool secret = r->secret_ns.n != 0 || r->client_secret.n != 0 || names_credential(r);
     return secret ? check_secret(p, r, err) : 0;
 }
 

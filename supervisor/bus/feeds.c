@@ -174,7 +174,7 @@ static void add_owners(struct paths *p, const struct manifest_kind *k) {
         for (size_t i = 0; i < RV_ARRAY_LEN(parts); i++) add_path(p, "metadata.ownerReferences", RV_STR(""), parts[i]);
 }
 
-static struct rv_projection *projection_of(const struct manifest_kind *k, struct rv_error *err) {
+struct rv_projection *feed_projection(const struct manifest_kind *k, struct rv_error *err) {
     static const char *const basics[] = {"apiVersion",          "kind",
                                          "metadata.name",       "metadata.namespace",
                                          "metadata.uid",        "metadata.resourceVersion",
@@ -194,7 +194,7 @@ static struct rv_projection *projection_of(const struct manifest_kind *k, struct
 struct feed *feed_join(struct feeds *f, const struct manifest_kind *k, const char *ns, struct rv_error *err) {
     rv_autofree char *api = rv_strdup(k->api_version), *resource = rv_strdup(k->resource), *kind = rv_strdup(k->kind),
                      *selector = or_null(k->selector);
-    struct rv_projection *p = projection_of(k, err);
+    struct rv_projection *p = feed_projection(k, err);
     if (p == NULL) return NULL;
     bool widened;
     struct store_collection_opts o = {api, resource, kind, ns, selector, p};

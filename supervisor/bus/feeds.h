@@ -11,6 +11,8 @@ struct feeds *feeds_free(struct feeds *f);
 struct feed;
 struct feed *feed_join(struct feeds *f, const struct manifest_kind *k, const char *ns, struct rv_error *err);
 void feed_leave(struct feed *feed);
+/* What of an object of this kind its plugin gets. The caller frees it. NULL: the manifest is wrong. */
+struct rv_projection *feed_projection(const struct manifest_kind *k, struct rv_error *err);
 struct store_collection *feed_collection(const struct feed *feed);
 bool feed_synced(const struct feed *feed);
 

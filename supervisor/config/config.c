@@ -18,7 +18,8 @@ static const char *const format_names[] = {"text", "json", NULL};
 static const char *const level_names[] = {"debug", "info", "warn", "error", NULL};
 
 struct top {
-    struct yaml_pos *kubernetes, *log, *http, *requests, *plugins, *heartbeat, *lead, *other, *twin, *history, *tap;
+    struct yaml_pos *kubernetes, *log, *http, *requests, *plugins, *heartbeat, *lead, *other, *twin, *history, *tap,
+        *admission;
 };
 
 #define STRUCT struct config
@@ -62,6 +63,17 @@ static const struct schema_key history_keys[] = {
 static const struct schema_key tap_keys[] = {K(tap, "enabled", S_BOOL, 0, 0, NULL, false),
                                              K(tap_endpoint, "endpoint", S_TEXT, 0, 0, NULL, false),
                                              K(tap_queue, "queue", S_INT, 1, 100000, NULL, false), SCHEMA_END};
+static const char *const failure_policies[] = {"Ignore", "Fail", NULL};
+static const struct schema_key admission_keys[] = {
+    K(admission.enabled, "enabled", S_BOOL, 0, 0, NULL, false),
+    K(admission.bind, "bind", S_TEXT, 0, 0, NULL, false),
+    K(admission.ns, "namespace", S_TEXT, 0, 0, NULL, false),
+    K(admission.name, "name", S_TEXT, 0, 0, NULL, false),
+    K(admission.url, "url", S_TEXT, 0, 0, NULL, false),
+    K(admission.failure_policy, "failurePolicy", S_CHOICE, 0, 0, failure_policies, false),
+    K(admission.timeout_s, "timeoutSeconds", S_INT, 2, 30, NULL, false),
+    K(admission.rotate_min, "rotateMinutes", S_INT, 1, 525600, NULL, false),
+    SCHEMA_END};
 static const struct schema_key plain_keys[] = {K(mode, "mode", S_CHOICE, 0, 0, mode_names, false),
                                                K(runtime_dir, "runtimeDir", S_TEXT, 0, 0, NULL, false),
                                                K(plugin_dirs, "pluginDirs", S_TEXTS, 0, 0, NULL, false),
@@ -80,6 +92,7 @@ static const struct schema_key part_keys[] = {K(kubernetes, "kubernetes", S_ANY,
                                               K(twin, "twin", S_ANY, 0, 0, NULL, false),
                                               K(history, "history", S_ANY, 0, 0, NULL, false),
                                               K(tap, "tap", S_ANY, 0, 0, NULL, false),
+                                              K(admission, "admission", S_ANY, 0, 0, NULL, false),
                                               K(plugins, "plugins", S_LIST, 0, 0, NULL, false),
                                               SCHEMA_END};
 #undef STRUCT
@@ -115,6 +128,7 @@ const struct config_section config_sections[] = {
     {"twin", twin_keys},
     {"history", history_keys},
     {"tap", tap_keys},
+    {"admission", admission_keys},
     {NULL, NULL},
 };
 
@@ -276,6 +290,8 @@ static void set_defaults(struct config *c) {
     c->tap_queue = 1000;
     c->other = (struct config_other){.action = OTHER_STAND_BY, .lease = RV_STR("ray-operator-leader")};
     c->twin_grace_s = 15;
+    c->admission = (struct config_admission){
+        .bind = RV_STR("0.0.0.0:9443"), .name = RV_STR("rayvisor-admission"), .timeout_s = 5, .rotate_min = 43200};
     c->host_sandbox = 1;
     c->log_format = 1;
     c->log_level = 1;
@@ -292,13 +308,14 @@ static int check_namespaces(const struct schema_reader *r, const struct yaml_pos
     return 0;
 }
 
-static int check_bind(const struct schema_reader *r, const struct top *t, const char *key, struct rv_str bind) {
+static int check_bind(const struct schema_reader *r, const struct yaml_pos *section, const char *key,
+                      struct rv_str bind) {
     const char *colon = bind.n != 0 ? memrchr(bind.p, ':', bind.n) : NULL;
     struct rv_str port =
         colon != NULL ? (struct rv_str){colon + 1, (size_t)(bind.p + bind.n - colon) - 1} : (struct rv_str){NULL, 0};
     int64_t number;
     if (rv_str_to_int(port, 0, 65535, &number) == 0) return 0;
-    return schema_fail(r, yaml_pos_get(t->http, key),
+    return schema_fail(r, yaml_pos_get(section, key),
                        "%s is \"" RV_STR_FMT "\"; accepted is ADDRESS:PORT such as 127.0.0.1:8082", key,
                        RV_STR_ARG(bind));
 }
@@ -324,10 +341,38 @@ static int read_addresses(const struct schema_reader *r, struct config *c, const
     return 0;
 }
 
+/* The address is that of a URL of which the path is ours. */
+static bool is_https_host(struct rv_str url) {
+    static const char scheme[] = "https://";
+    if (!rv_str_starts(url, scheme) || url.n == sizeof scheme - 1) return false;
+    for (size_t i = sizeof scheme - 1; i < url.n; i++)
+        if (memchr("/?#@\\ \"", url.p[i], 8) != NULL) return false;
+    return true;
+}
+
+static int check_admission(const struct schema_reader *r, const struct config_admission *a,
+                           const struct yaml_pos *section) {
+    const char *wrong = rv_name_dns1035_label(a->name);
+    if (section == NULL) return 0;
+    if (wrong != NULL)
+        return schema_fail(r, yaml_pos_get(section, "name"), "admission.name is \"" RV_STR_FMT "\": %s",
+                           RV_STR_ARG(a->name), wrong);
+    if (a->ns.n != 0 && rv_name_dns1123_label(a->ns) != NULL)
+        return schema_fail(r, yaml_pos_get(section, "namespace"), "admission.namespace is \"" RV_STR_FMT "\": %s",
+                           RV_STR_ARG(a->ns), rv_name_dns1123_label(a->ns));
+    if (a->url.n != 0 && !is_https_host(a->url))
+        return schema_fail(r, yaml_pos_get(section, "url"),
+                           "admission.url is \"" RV_STR_FMT
+                           "\"; accepted is https://HOST or https://HOST:PORT, without a path",
+                           RV_STR_ARG(a->url));
+    return check_bind(r, section, "bind", a->bind);
+}
+
 /* Checks what no table can express. */
 static int check_values(const struct schema_reader *r, const struct config *c, const struct top *t) {
-    int wrong = check_bind(r, t, "bind", c->bind);
-    if (wrong == 0 && c->probe_bind.n != 0) wrong = check_bind(r, t, "probeBind", c->probe_bind);
+    int wrong = check_bind(r, t->http, "bind", c->bind);
+    if (wrong == 0 && c->probe_bind.n != 0) wrong = check_bind(r, t->http, "probeBind", c->probe_bind);
+    if (wrong == 0) wrong = check_admission(r, &c->admission, t->admission);
     if (wrong != 0) return wrong;
     if (c->heartbeat_timeout_ms < 2 * c->heartbeat_ms)
         return schema_fail(r, t->heartbeat, "heartbeat.timeoutMs must be at least twice intervalMs (%lld)",
@@ -374,6 +419,7 @@ struct config *config_parse(struct rv_str text, const char *path, const struct c
     if (code == 0) code = schema_read(&r, t.twin, "twin", twin_keys, c);
     if (code == 0) code = schema_read(&r, t.history, "history", history_keys, c);
     if (code == 0) code = schema_read(&r, t.tap, "tap", tap_keys, c);
+    if (code == 0) code = schema_read(&r, t.admission, "admission", admission_keys, c);
     if (code == 0) code = check_values(&r, c, &t);
     if (code == 0) code = read_plugins(&r, c, env, t.plugins);
     if (code == 0) code = grants_check_metrics(&r, c);

@@ -41,6 +41,17 @@ struct config_other { /* otherOperator */
     struct schema_texts namespaces;
 };
 
+enum { ADMISSION_IGNORE, ADMISSION_FAIL };
+struct config_admission { /* admission: the validating webhook */
+    bool enabled;
+    struct rv_str bind;
+    struct rv_str ns;   /* of the Secret and the Service; empty: the operator's own */
+    struct rv_str name; /* of the Secret, the Service and the ValidatingWebhookConfiguration */
+    struct rv_str url;  /* where the API server reaches it, if not by the Service; without a path */
+    int failure_policy; /* what becomes of an object that cannot be judged */
+    int64_t timeout_s, rotate_min;
+};
+
 enum config_mode { MODE_OPERATE, MODE_TWIN };
 /* A kind of one of our own controllers that no enabled plugin works on. */
 struct config_kind {
@@ -57,6 +68,7 @@ struct config {
     int64_t max_connections, qps, burst, max_in_flight, watch_stall_s, page_size, heartbeat_ms, heartbeat_timeout_ms;
     struct config_lead lead;
     struct config_other other;
+    struct config_admission admission;
     bool proxy_http;
     uint64_t history_object, history_total; /* bytes; 0: none */
     int64_t history_keep_s, tap_queue;
@@ -98,6 +110,11 @@ void config_warnings(const struct config *c, config_warning_fn fn, void *arg);
 /* The namespaces in which another operator is looked for; `own` is the operator's. None: in all. The caller frees the
  * array, whose texts are the configuration's. */
 size_t config_other_namespaces(const struct config *c, struct rv_str own, struct rv_str **ret);
+/* Writes, as YAML, the ValidatingWebhookConfiguration for the kinds that the enabled plugins judge. `user` is the
+ * operator's own user name, whose requests are not judged. */
+void config_print_webhook(const struct config *c, struct rv_str ns, struct rv_str user, struct rv_buf *out);
+/* Refuses a new configuration that differs in what takes effect at a restart only, instead of ignoring the change. */
+int config_check_restart(const struct config *a, const struct config *b, struct rv_error *err);
 void config_print_rbac(const struct config *c, struct rv_str ns, struct rv_buf *out);
 /* Writes, as JSON, {"config": SCHEMA, "settings": SCHEMA}: the keys of the file, and for each of our own plugins its
  * settings. */

@@ -75,7 +75,7 @@ struct raw {
     struct yaml_pos *primary, *reads, *writes, *settings, *secrets, *expects, *deliberate;
     struct yaml_pos *metric_help;
     struct schema_texts http, metrics;
-    bool time_zones;
+    bool time_zones, validates;
 };
 #define STRUCT struct raw
 static const struct schema_key top_keys[] = {K(name, "name", S_TEXT, 0, 0, NULL, true),
@@ -93,6 +93,7 @@ static const struct schema_key top_keys[] = {K(name, "name", S_TEXT, 0, 0, NULL,
                                              K(metrics, "metrics", S_TEXTS, 0, 0, NULL, false),
                                              K(metric_help, "metricHelp", S_MAP, 0, 0, NULL, false),
                                              K(time_zones, "timeZones", S_BOOL, 0, 0, NULL, false),
+                                             K(validates, "validates", S_BOOL, 0, 0, NULL, false),
                                              SCHEMA_END};
 #undef STRUCT
 
@@ -440,6 +441,7 @@ struct manifest *manifest_parse(struct rv_str text, const char *path, struct rv_
     m->http = raw.http;
     m->metrics = raw.metrics;
     m->time_zones = raw.time_zones;
+    m->validates = raw.validates;
     if (code == 0) code = read_kinds(&r, m, &raw);
     if (code == 0) code = read_writes(&r, raw.writes, "writes", write_keys, &m->writes, &m->write_n);
     if (code == 0) code = read_settings(&r, m, raw.settings);

@@ -73,6 +73,7 @@ struct manifest {
     struct schema_texts metrics; /* prefixes of metrics that are exported under their own names */
     struct manifest_metric_help *metric_help;
     size_t metric_help_n;
+    bool validates;  /* the plugin says of an object whether it would work on it (rv_plugin.validate) */
     bool time_zones; /* the plugin gets the time zone database (supervisor/zoneinfo) */
     struct manifest_secret *secrets;
     size_t secret_n;

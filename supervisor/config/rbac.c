@@ -33,7 +33,8 @@ struct roles {
     struct rv_str own, who;
     struct rule *rules;
     size_t n;
-    struct schema_texts lease; /* of another operator */
+    struct schema_texts lease;   /* of another operator */
+    struct schema_texts webhook; /* the name of the webhook's objects */
 };
 
 static struct rv_str group_of(struct rv_str api_version) {
@@ -170,6 +171,21 @@ static void add_other_operator(struct roles *r) {
     }
 }
 
+/* The keys are in a Secret that the operator makes; of the webhook's configuration it changes what it knows alone. */
+static void add_admission(struct roles *r) {
+    const struct config_admission *a = &r->config->admission;
+    if (!a->enabled || r->config->mode == MODE_TWIN) return;
+    struct rv_str ns = a->ns.n != 0 ? a->ns : r->own;
+    r->webhook = (struct schema_texts){(struct rv_str *)(uintptr_t)&a->name, 1, true};
+    add_in(r, ns, &(struct rule){.resource = RV_STR("secrets"), .verbs = CREATE});
+    add_in(r, ns, &(struct rule){.resource = RV_STR("secrets"), .names = &r->webhook, .verbs = GET | PATCH});
+    add_in(r, RV_STR(""),
+           &(struct rule){.group = RV_STR("admissionregistration.k8s.io"),
+                          .resource = RV_STR("validatingwebhookconfigurations"),
+                          .names = &r->webhook,
+                          .verbs = GET | PATCH});
+}
+
 static void collect(struct roles *r) {
     const struct config *c = r->config;
     r->who = RV_STR("rayvisord");
@@ -180,6 +196,7 @@ static void collect(struct roles *r) {
                               .resource = RV_STR("leases"),
                               .verbs = GET | CREATE | PATCH});
     add_other_operator(r);
+    add_admission(r);
     for (size_t i = 0; i < c->unattended_n; i++) {
         const struct manifest_kind *k = c->unattended[i].kind;
         add_rule(

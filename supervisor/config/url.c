@@ -156,3 +156,35 @@ bool url_is_service(struct rv_str pattern, struct rv_str url, struct rv_str ns) 
     return service && ns.n != 0 && rv_str_eq(of, ns) && want.host.n > domain.n &&
            rv_str_eq(from(want.host, want.host.n - domain.n), domain);
 }
+
+struct rv_str url_without_query(struct rv_str url) {
+    const char *query = url.n != 0 ? memchr(url.p, '?', url.n) : NULL;
+    return (struct rv_str){url.p, query != NULL ? (size_t)(query - url.p) : url.n};
+}
+
+static size_t label_count(struct rv_str name) {
+    size_t n = name.n != 0;
+    for (size_t i = 0; i < name.n; i++) n += name.p[i] == '.';
+    return n;
+}
+
+/* Cuts "NAME.NAMESPACE.svc.DOMAIN" before ".svc". Returns how many labels that leaves out, 0 if there is no such. */
+static size_t cut_domain(struct rv_str *host) {
+    for (size_t at = index_of(*host, '.'); at < host->n; at += 1 + index_of(from(*host, at + 1), '.')) {
+        struct rv_str domain = from(*host, at);
+        if (!rv_str_is(domain, ".svc") && !rv_str_starts(domain, ".svc.")) continue;
+        host->n = at;
+        return label_count(from(domain, 1));
+    }
+    return 0;
+}
+
+bool url_keeps_namespace(struct rv_str pattern, struct rv_str url, struct rv_str ns) {
+    struct url want, have;
+    if (ns.n == 0 || !take_apart(pattern, &want) || !url_split(url, &have)) return true;
+    size_t domain = cut_domain(&want.host);
+    struct rv_str granted = cut_last_label(&want.host);
+    if (domain == 0 || index_of(granted, '*') == granted.n) return true;
+    for (size_t i = 0; i < domain; i++) (void)cut_last_label(&have.host);
+    return rv_str_eq(cut_last_label(&have.host), ns);
+}

@@ -20,7 +20,14 @@ bool url_matches(struct rv_str pattern, struct rv_str url);
 /* True if the host is a Service of that namespace (NAME.ns.svc or NAME.ns.svc.DOMAIN) and the pattern spells out its
  * domain. */
 bool url_is_service(struct rv_str pattern, struct rv_str url, struct rv_str ns);
+/* False if the host is a Service of another namespace than `ns`, and the pattern, which matches, has a '*' in the place
+ * of the namespace. Whoever wrote an object of `ns` chooses names of its Services, and must not choose those of others.
+ */
+bool url_keeps_namespace(struct rv_str pattern, struct rv_str url, struct rv_str ns);
 /* '*' matches any characters. */
 bool glob_matches(struct rv_str pattern, struct rv_str text);
+
+/* For what is logged and kept: a query may have anything in it. */
+struct rv_str url_without_query(struct rv_str url);
 
 #endif

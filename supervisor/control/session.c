@@ -41,7 +41,8 @@ void control_session_fail(struct client *s, const char *why, const char *what) {
 
 /* ---- requests ------------------------------------------------------------------------------------------- */
 
-static size_t whole_line(struct rv_str text) {
+static size_t whole_line(void *arg, struct rv_str text) {
+    (void)arg;
     const char *nl = memchr(text.p, '\n', text.n);
     return nl != NULL ? (size_t)(nl - text.p) + 1 : 0;
 }

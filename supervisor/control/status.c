@@ -4,6 +4,7 @@
 #include "documents.h"
 #include "rayvisor/k8s.h"
 #include "supervisor/actions/executor.h"
+#include "supervisor/admission/admission.h"
 #include "supervisor/bus/feeds.h"
 #include "supervisor/health.h"
 #include "supervisor/http/web.h"
@@ -112,6 +113,7 @@ void document_status(const struct supervisor *s, struct jsonw *w) {
     write_config(s, w);
     jsonw_uint(w, "httpPort", web_port(s->web));
     if (web_probe_port(s->web) != 0) jsonw_uint(w, "probePort", web_probe_port(s->web));
+    if (s->admission != NULL) jsonw_uint(w, "admissionPort", admission_port(s->admission));
     leadership_write(s, "leadership", w);
     write_kubernetes(s, w);
     jsonw_begin_array(w, "unattended");

@@ -8,7 +8,8 @@
 #include "rayvisor/base.h"
 
 enum { CTL_OPTION_MAX = 64 };
-enum { CTL_USAGE = 64 }; /* a command returns -CTL_USAGE if the command line is wrong */
+enum { CTL_USAGE = 64 };  /* a command returns -CTL_USAGE if the command line is wrong */
+enum { CTL_CHANGES = 2 }; /* `plan` returns it if something would change; it is the exit status */
 
 struct ctl_context {
     struct rv_arena *arena;
@@ -65,6 +66,11 @@ int ctl_number(struct ctl_context *c, const char *option, int64_t min, int64_t m
 /* A duration such as "90s", "5m", "1h" or "300" (seconds), in milliseconds. */
 int ctl_duration(struct ctl_context *c, const char *option, int64_t fallback_ms, int64_t *ret);
 bool ctl_takes(const struct ctl_command *k, const struct ctl_option *o);
+/* Does the option's letter mean this option? Two options of different commands may have the same one; k is the command,
+ * NULL if it is not known yet. */
+bool ctl_has_letter(const struct ctl_option *o, const struct ctl_command *k);
+/* The option that the word is, "--name" or "-n"; NULL if it is none. */
+const struct ctl_option *ctl_option_of(const char *word, const struct ctl_command *k);
 /* Iterates over words that are separated by blanks. Returns false after the last one. */
 bool ctl_next_word(const char **words, struct rv_str *ret_word);
 bool ctl_has_word(const char *words, struct rv_str word);
@@ -75,6 +81,7 @@ struct rv_str ctl_named(const struct ctl_context *c, const char *text);
 
 /* ---- the commands ---- */
 int ctl_get(struct ctl_context *c);
+int ctl_plan(struct ctl_context *c);
 int ctl_report(struct ctl_context *c);
 int ctl_scale(struct ctl_context *c);
 int ctl_job_submit(struct ctl_context *c);
@@ -91,6 +98,7 @@ int ctl_tap(struct ctl_context *c);
 int ctl_reload(struct ctl_context *c);
 int ctl_release(struct ctl_context *c);
 int ctl_twin(struct ctl_context *c);
+int ctl_admission_policy(struct ctl_context *c);
 int ctl_sandbox(struct ctl_context *c);
 int ctl_completion(struct ctl_context *c);
 int ctl_help(struct ctl_context *c);

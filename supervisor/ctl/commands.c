@@ -13,7 +13,7 @@ const struct ctl_option ctl_options[] = {
     {'k', false, false, "kubeconfig", "the kubeconfig; as kubectl, otherwise $KUBECONFIG or ~/.kube/config", CTL_FILE},
     {'K', false, false, "context", "the context of the kubeconfig", CTL_TEXT},
     {'O', false, false, "out", "the folder to make", CTL_FILE},
-    {'c', false, false, "config", "the configuration of a sandbox", CTL_FILE},
+    {'c', false, false, "config", "the configuration of the operator, or of a sandbox", CTL_FILE},
     {'w', true, false, "worker-group", "the worker group, where GROUP is not given", CTL_TEXT},
     {'r', true, false, "replicas", "how many replicas, where N is not given", CTL_NUMBER},
     {0, false, false, "min-replicas", "the least number of replicas of the group", CTL_NUMBER},
@@ -22,7 +22,9 @@ const struct ctl_option ctl_options[] = {
     {0, false, false, "no-wait", "do not wait for the outcome", CTL_FLAG},
     {0, false, false, "timeout", "how long to wait, as 90s, 5m or 1h", CTL_DURATION},
     {'f', true, false, "follow", "go on until the job has ended", CTL_FLAG},
+    {'f', true, false, "filename", "the manifest, or - for standard input", CTL_FILE},
     {0, false, false, "suspend", "suspend the RayJob even if Ray has the job: its cluster is deleted", CTL_FLAG},
+    {0, false, false, "user", "the user name of the operator, whose requests are not judged", CTL_TEXT},
     {0, false, false, "name", "the name of the RayJob; otherwise job- and five characters", CTL_TEXT},
     {0, false, false, "cluster", "run on this RayCluster; otherwise one is made for the job", CTL_TEXT},
     {0, false, false, "image", "the image of head and workers", CTL_TEXT},
@@ -63,6 +65,20 @@ const struct ctl_command ctl_commands[] = {
      "A pod that blocks also has its newest warning. The last line names the lowest thing that blocks:\n"
      "rayvisorctl why rj/hello -n team-a. The default namespace is that of the kubeconfig's context.",
      "namespace kubeconfig context", "table json yaml", CTL_OBJECT, NULL, ctl_why},
+    {"plan", "[-f FILE] [-n NAMESPACE|-A]", "what would change if a manifest were applied",
+     "Asks the controllers themselves, on this machine, what they would do with a snapshot of the namespace: what is "
+     "created,\n"
+     "deleted, replaced and edited, what is refused or has no effect yet, and the pods, CPUs, memory and GPUs at the "
+     "peak.\n"
+     "New pods are taken as if they became ready at once; Ray itself is not asked. Nothing is written, and no operator "
+     "has\n"
+     "to run. FILE may have several documents; - is standard input. Without -f: what this version of the operator "
+     "would do\n"
+     "with the objects as they are. --config is the operator's configuration, otherwise its defaults. Exit status for "
+     "CI:\n"
+     "0 nothing changes, 2 something changes, 1 an error, or a manifest that is refused: rayvisorctl plan -f demo.yaml",
+     "filename namespace all-namespaces kubeconfig context config", "table wide json yaml", CTL_NOTHING, NULL,
+     ctl_plan},
     {"scale", "CLUSTER GROUP N [-n NAMESPACE]", "change the number of replicas of a worker group",
      "Shows what changes, and what the pods ask for; then waits until the workers are ready. Bounds may be changed "
      "with "
@@ -166,6 +182,14 @@ const struct ctl_command ctl_commands[] = {
      "objects:\n"
      "rayvisorctl twin rc/demo -n team-a",
      "namespace socket", TABLE_OR_JSON, CTL_OBJECT, NULL, ctl_twin},
+    {"admission-policy", "[--user NAME]", "the controllers' rules about single fields, as ValidatingAdmissionPolicies",
+     "Prints a ValidatingAdmissionPolicy and its binding for each kind, for kubectl apply -f -. The API server judges "
+     "them\n"
+     "without asking anybody. They are printed from the table that the controllers use, so both say the same; rules "
+     "that\n"
+     "need more than fields are left to the webhook and to the controllers. --user is the operator's own name:\n"
+     "rayvisorctl admission-policy --user system:serviceaccount:ray:rayvisor",
+     "user", NULL, CTL_NOTHING, NULL, ctl_admission_policy},
     {"sandbox", "up [--config FILE]|down|status|kubeconfig", "an embedded cluster with an operator on this machine",
      "up starts both in the background, with the default configuration or that of --config. down stops them, status\n"
      "shows what runs, and kubeconfig prints the path of the kubeconfig:\n"
@@ -194,6 +218,26 @@ const struct ctl_command *ctl_command_find(struct rv_str name) {
 bool ctl_takes(const struct ctl_command *k, const struct ctl_option *o) {
     if (o->value == CTL_OUTPUT) return k == NULL || k->outputs != NULL;
     return o->everywhere || k == NULL || ctl_has_word(k->options, rv_str(o->name));
+}
+
+bool ctl_has_letter(const struct ctl_option *o, const struct ctl_command *k) {
+    const struct ctl_option *means = NULL;
+    for (size_t i = 0; i < ctl_option_n && o->is_short; i++) {
+        const struct ctl_option *x = &ctl_options[i];
+        if (!x->is_short || x->letter != o->letter) continue;
+        if (means == NULL || (k != NULL && ctl_takes(k, x) && !ctl_takes(k, means))) means = x;
+    }
+    return means == o;
+}
+
+const struct ctl_option *ctl_option_of(const char *word, const struct ctl_command *k) {
+    for (size_t i = 0; i < ctl_option_n; i++) {
+        const struct ctl_option *o = &ctl_options[i];
+        bool is_long = strncmp(word, "--", 2) == 0 && strcmp(word + 2, o->name) == 0,
+             is_short = word[0] == '-' && word[1] != 0 && word[1] == o->letter && word[2] == 0 && ctl_has_letter(o, k);
+        if (is_long || is_short) return o;
+    }
+    return NULL;
 }
 
 bool ctl_next_word(const char **words, struct rv_str *ret_word) {

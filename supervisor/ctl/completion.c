@@ -75,16 +75,6 @@ struct typed {
     const char *argument;              /* the first of them */
 };
 
-static const struct ctl_option *option_of(const char *word) {
-    for (size_t i = 0; i < ctl_option_n; i++) {
-        const struct ctl_option *o = &ctl_options[i];
-        bool is_long = strncmp(word, "--", 2) == 0 && strcmp(word + 2, o->name) == 0,
-             is_short = o->is_short && word[0] == '-' && word[1] == o->letter && word[2] == 0;
-        if (is_long || is_short) return o;
-    }
-    return NULL;
-}
-
 static void take_word(struct typed *t, const char *word) {
     t->tail = t->tail || (t->value_of == NULL && strcmp(word, "--") == 0);
     if (t->tail) return;
@@ -97,7 +87,7 @@ static void take_word(struct typed *t, const char *word) {
         t->value_of = NULL;
         return;
     }
-    const struct ctl_option *o = option_of(word);
+    const struct ctl_option *o = ctl_option_of(word, t->command);
     if (o != NULL && o->value != CTL_FLAG) t->value_of = o;
     if (o != NULL || word[0] == '-') return;
     if (t->command == NULL) {

@@ -1,6 +1,7 @@
 /* main.c - rayvisorctl, also called kubectl-rayvisor: the command line, and help about it.
  *
- * Exit status: 0 success; 1 the answer was an error, or nothing was found; 64 the command line is wrong. */
+ * Exit status: 0 success; 1 the answer was an error, or nothing was found; 2 the plan has changes; 64 the command line
+ * is wrong. */
 #include <getopt.h>
 #include <stdio.h>
 
@@ -44,12 +45,13 @@ static int usage(const struct ctl_context *c, FILE *to) {
                 ctl_named(c, ctl_commands[i].help).p);
     fprintf(
         to,
-        "\nget, why, report, scale, job and session use the API server with --kubeconfig, $KUBECONFIG or "
+        "\nget, why, plan, report, scale, job and session use the API server with --kubeconfig, $KUBECONFIG or "
         "~/.kube/config; "
         "the\n"
         "others ask rayvisord.\n"
         "The socket is --socket, $RAYVISOR_RUNTIME_DIR/control.sock, the sandbox's, or /run/rayvisor/control.sock.\n"
-        "Exit status: 0 success, 1 failure, 64 wrong command line. More about a command: %s help COMMAND\n",
+        "Exit status: 0 success, 1 failure, 2 a plan with changes, 64 wrong command line. More about a command: %s "
+        "help COMMAND\n",
         c->program);
     return to == stdout ? 0 : CTL_USAGE;
 }
@@ -153,14 +155,27 @@ struct getopt_table {
 };
 
 /* What getopt_long() returns for the option. */
-static int identity(size_t i) { return ctl_options[i].is_short ? ctl_options[i].letter : 256 + (int)i; }
+static int identity(size_t i, const struct ctl_command *k) {
+    return ctl_has_letter(&ctl_options[i], k) ? ctl_options[i].letter : 256 + (int)i;
+}
 
-static void fill_table(struct getopt_table *t) {
+/* The command that is meant, before getopt knows what its letters are. */
+static const struct ctl_command *find_command(int argc, char **argv) {
+    int used;
+    for (int i = 1; i < argc; i++) {
+        const struct ctl_option *o = argv[i][0] == '-' ? ctl_option_of(argv[i], NULL) : NULL;
+        if (o != NULL && o->value != CTL_FLAG) i++;
+        if (argv[i] != NULL && argv[i][0] != '-' && o == NULL) return ctl_command_of(argc - i, argv + i, &used);
+    }
+    return NULL;
+}
+
+static void fill_table(struct getopt_table *t, const struct ctl_command *k) {
     char *s = t->shorts;
     for (size_t i = 0; i < ctl_option_n; i++) {
         const struct ctl_option *o = &ctl_options[i];
-        t->longs[i] = (struct option){o->name, o->value != CTL_FLAG, NULL, identity(i)};
-        if (!o->is_short) continue;
+        t->longs[i] = (struct option){o->name, o->value != CTL_FLAG, NULL, identity(i, k)};
+        if (!ctl_has_letter(o, k)) continue;
         *s++ = o->letter;
         if (o->value != CTL_FLAG) *s++ = ':';
     }
@@ -182,7 +197,8 @@ static void take(struct ctl_context *c, size_t option, const char *value) {
 }
 
 /* Returns false after a complaint on standard error. */
-static bool parse(int argc, char **argv, struct ctl_context *c, const struct getopt_table *t) {
+static bool parse(int argc, char **argv, struct ctl_context *c, const struct getopt_table *t,
+                  const struct ctl_command *k) {
     opterr = 0;
     for (int o; (o = getopt_long(argc, argv, t->shorts, t->longs, NULL)) != -1;) {
         if (o == '?') {
@@ -190,7 +206,7 @@ static bool parse(int argc, char **argv, struct ctl_context *c, const struct get
             return false;
         }
         for (size_t i = 0; i < ctl_option_n; i++)
-            if (identity(i) == o) take(c, i, optarg);
+            if (identity(i, k) == o) take(c, i, optarg);
     }
     return optind < argc || c->help || c->version;
 }
@@ -233,7 +249,7 @@ static int run_command(struct ctl_context *c, const struct ctl_command *k) {
     rv_autobuf struct rv_buf why = {0};
     visible_text(rv_str(c->err.text), VISIBLE_LINES, &why);
     if (r != 0 && c->err.text[0] != 0) fprintf(stderr, "%s: %s\n", c->program, rv_buf_cstr(&why));
-    return r == 0 ? 0 : r == -CTL_USAGE ? CTL_USAGE : 1;
+    return r == 0 || r == CTL_CHANGES ? r : r == -CTL_USAGE ? CTL_USAGE : 1;
 }
 
 int main(int argc, char **argv) {
@@ -243,8 +259,9 @@ int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "__complete") == 0) return completion_answer(&c, argc - 2, argv + 2);
     struct getopt_table table = {0};
     const int tail = behind_dashes(argc, argv); /* before getopt changes the order */
-    fill_table(&table);
-    if (!parse(argc, argv, &c, &table)) return usage(&c, stderr);
+    const struct ctl_command *meant = find_command(argc, argv);
+    fill_table(&table, meant);
+    if (!parse(argc, argv, &c, &table, meant)) return usage(&c, stderr);
     int used = 1;
     const struct ctl_command *k = ctl_command_of(argc - optind, argv + optind, &used);
     if (c.help && k == NULL && optind + 1 == argc && help_of_group(&c, argv[optind])) return 0;

@@ -64,7 +64,7 @@ static int make_folder(struct report *r) {
     r->folder = r->c->out != NULL ? r->c->out : rv_arena_fmt(r->c->arena, "rayvisor-report-%s", at).p;
     if (mkdir(r->folder, 0700) != 0)
         return rv_error_set(&r->c->err, -errno, "cannot make the folder %s: %s", r->folder, strerror(errno));
-    static const char *const inside[] = {"objects", "explain", "why"};
+    static const char *const inside[] = {"objects", "explain", "history", "why"};
     for (size_t i = 0; i < RV_ARRAY_LEN(inside); i++)
         if (mkdir(rv_arena_fmt(r->c->arena, "%s/%s", r->folder, inside[i]).p, 0700) != 0)
             return rv_error_set(&r->c->err, -errno, "cannot make a folder in %s: %s", r->folder, strerror(errno));
@@ -125,6 +125,7 @@ static int add_operator(struct report *r) {
     struct rv_val unused = RV_VAL_ABSENT;
     int x = add_answer(r, "{\"cmd\":\"status\"}", "status.json", &r->status);
     if (x == 0) x = add_answer(r, "{\"cmd\":\"plugins\"}", "plugins.json", &unused);
+    if (x == 0) x = add_answer(r, "{\"cmd\":\"leaks\"}", "leaks.json", &unused);
     if (x == 0 && rv_str_is(rv_path_str(r->status, "mode"), "twin"))
         x = add_answer(r, "{\"cmd\":\"twin\"}", "twin.json", &unused);
     if (x == 0) x = add_config(r);
@@ -134,20 +135,24 @@ static int add_operator(struct report *r) {
 
 /* ---- objects ---------------------------------------------------------------------------------------------------- */
 
-static int add_explanation(struct report *r, const struct ctl_kind *k, struct rv_str ns, struct rv_str name,
-                           const char *file) {
+/* What the operator says of one object: the command's answer in a folder of the command's name. An operator that keeps
+ * no history, or has forgotten it, has no answer to that question. */
+static int add_told(struct report *r, const char *command, const struct ctl_kind *k, struct rv_val object,
+                    const char *base) {
+    const char *file = rv_arena_fmt(r->c->arena, "%s/%s.json", command, base).p;
     rv_autobuf struct rv_buf q = {0};
     struct jsonw w = {.out = &q};
     struct rv_val v;
     if (!rv_val_present(r->status)) return 0; /* it has been noted that nobody answers */
     jsonw_begin_object(&w, NULL);
-    jsonw_text(&w, "cmd", "explain");
+    jsonw_text(&w, "cmd", command);
     jsonw_text(&w, "kind", k->singular);
-    jsonw_str(&w, "namespace", ns);
-    jsonw_str(&w, "name", name);
+    jsonw_str(&w, "namespace", rv_path_str(object, "metadata.namespace"));
+    jsonw_str(&w, "name", rv_path_str(object, "metadata.name"));
     jsonw_end_object(&w);
-    if (ask_supervisor(r->c, rv_buf_cstr(&q), &v) != 0) return note(r, file, r->c->err.text), 0;
-    return write_document(r, file, v);
+    if (ask_supervisor(r->c, rv_buf_cstr(&q), &v) == 0) return write_document(r, file, v);
+    if (!rv_str_is(rv_str(command), "history")) note(r, file, r->c->err.text); /* not every object has a history */
+    return 0;
 }
 
 /* Only of what blocks or has failed, and of so many: each costs requests. */
@@ -167,7 +172,8 @@ static int add_object(struct report *r, const struct ctl_kind *k, struct rv_val 
         rv_arena_fmt(a, "%s." RV_STR_FMT "." RV_STR_FMT, k->singular, RV_STR_ARG(ns), RV_STR_ARG(name)).p;
     if (strchr(base, '/') != NULL) return 0; /* no API server has such a name */
     int x = write_document(r, rv_arena_fmt(a, "objects/%s.yaml", base).p, object);
-    if (x == 0) x = add_explanation(r, k, ns, name, rv_arena_fmt(a, "explain/%s.json", base).p);
+    if (x == 0) x = add_told(r, "explain", k, object, base);
+    if (x == 0) x = add_told(r, "history", k, object, base);
     return x == 0 ? add_why(r, k, object, rv_arena_fmt(a, "why/%s.json", base).p) : x;
 }
 
@@ -194,8 +200,10 @@ static int add_readme(struct report *r) {
         &b,
         "Report of %s %s, made at %s.\n\n"
         "versions.json, status.json, plugins.json, config.yaml: the operator\n"
-        "operator.log: its last lines; twin.json: if it is a twin, the differences\n"
-        "objects/: the objects of ray.io; explain/: what each plugin decided for them; why/: what blocks them\n\n"
+        "operator.log: its last lines; leaks.json: capacity that is held without use; twin.json: if it is a twin, the "
+        "differences\n"
+        "objects/: the objects of ray.io; explain/: what each plugin decided for them; history/: the last things that\n"
+        "happened to them; why/: what blocks them\n\n"
         "No Secret was read. \"" MASKED
         "\" stands for what may be one: values of environment variables, of HTTP headers\n"
         "and of annotations, and values whose name sounds like a secret. YAML in texts is shown as YAML. Look\n"

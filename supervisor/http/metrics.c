@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "supervisor/actions/executor.h"
+#include "supervisor/admission/admission.h"
 #include "supervisor/bus/feeds.h"
 #include "supervisor/health.h"
 #include "supervisor/leadership.h"
@@ -219,6 +220,9 @@ static void print_clients(const struct supervisor *s, struct rv_buf *b) {
     print_single(b, "rayvisor_http_connections", "gauge", "connections to http.bind", c.open);
     print_single(b, "rayvisor_http_connections_cut_off_total", "counter",
                  "connections to http.bind that were ended to make room, or because they took too long", c.cut_off);
+    print_single(b, "rayvisor_http_own_requests_total", "counter",
+                 "requests for Ray that were led to this operator (by Services of whom?) and were not answered",
+                 web_own_requests(s->web));
 }
 
 static void print_difference(void *arg, struct rv_str plugin, struct rv_str resource, struct rv_str field,
@@ -251,6 +255,18 @@ static void print_twin(const struct supervisor *s, uint64_t withheld, struct rv_
     print_single(b, "rayvisor_twin_clean_seconds", "gauge", "for how long there has been no unexplained difference",
                  t.clean_since != 0 && now > t.clean_since ? (uint64_t)((now - t.clean_since) / INT64_C(1000000000))
                                                            : 0);
+}
+
+static void print_admission(const struct supervisor *s, struct rv_buf *b) {
+    static const char name[] = "rayvisor_admission_reviews_total";
+    if (s->admission == NULL) return;
+    print_head(b, name, "counter", "questions of the API server to the validating webhook, by what became of them");
+    for (int o = 0; o < ADMISSION_OUTCOME_COUNT; o++)
+        print_sample(b, name, &(struct label){"outcome", rv_str(admission_outcome_name((enum admission_outcome)o))}, 1,
+                     admission_count(s->admission, (enum admission_outcome)o));
+    int64_t ends = admission_ends(s->admission);
+    print_single(b, "rayvisor_admission_certificate_end_timestamp_seconds", "gauge",
+                 "when the webhook's certificate ends; 0: it has none yet", ends > 0 ? (uint64_t)ends : 0);
 }
 
 /* What is the supervisor's own is bounded by its configuration, and made at once. */
@@ -304,6 +320,7 @@ static void print_own(struct supervisor *s, struct rv_buf *b) {
     print_head(b, "rayvisor_watch_objects", "gauge", "objects by watch and its state");
     feeds_each(s->feeds, print_feed, b);
     print_clients(s, b);
+    print_admission(s, b);
     print_trail(s, b);
 }
 

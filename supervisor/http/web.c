@@ -1,28 +1,24 @@
 /* web.c - the endpoints for health and metrics (see web.h). */
 #include "web.h"
 
-#include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "ipc/base/visible.h"
 #include "supervisor/clients.h"
 #include "supervisor/health.h"
 #include "supervisor/leadership.h"
-#include "supervisor/requests/direct.h"
+#include "supervisor/listen.h"
+#include "supervisor/requests/own_answer.h"
 
 /* CHUNK: of the metrics page, as it is made and sent. */
-enum { HEAD_MAX = 8192, CHUNK = 64 << 10, ASK_MS = 5000, ANSWER_MS = 30000, STALL_MS = 5000, BACKLOG = 128 };
+enum { HEAD_MAX = 8192, CHUNK = 64 << 10, ASK_MS = 5000, ANSWER_MS = 30000, STALL_MS = 5000 };
 
 struct web {
     struct supervisor *s;
     struct clients *all, *probes; /* probes: NULL where http.probeBind is empty */
     unsigned port, probe_port;
+    uint64_t own_requests;
 };
 
 /* ---- answers -------------------------------------------------------------------------------------------- */
@@ -37,13 +33,18 @@ static void add_head(const char *status, const char *type, struct rv_buf *out) {
                 status, type);
 }
 
-static void answer(struct client *c, const struct request *q, const char *status, struct rv_str text) {
+static void answer_as(struct client *c, const struct request *q, const char *status, const char *type,
+                      struct rv_str text) {
     rv_autobuf struct rv_buf b = {0};
-    add_head(status, "text/plain; charset=utf-8", &b);
+    add_head(status, type, &b);
     rv_buf_addf(&b, "%sContent-Length: %zu\r\n\r\n", rv_str_starts(rv_str(status), "405") ? "Allow: GET, HEAD\r\n" : "",
                 text.n);
     if (!q->head_only) rv_buf_add_str(&b, text);
     client_answer(c, rv_buf_str(&b));
+}
+
+static void answer(struct client *c, const struct request *q, const char *status, struct rv_str text) {
+    answer_as(c, q, status, "text/plain; charset=utf-8", text);
 }
 
 static void answer_live(struct web *w, struct client *c, const struct request *q) {
@@ -120,7 +121,8 @@ static const struct {
                  {"/metrics", false, answer_metrics}};
 
 /* Up to the empty line. Of the head only the first line and the User-Agent are looked at, and no body is read. */
-static size_t whole_head(struct rv_str text) {
+static size_t whole_head(void *arg, struct rv_str text) {
+    (void)arg;
     const char *end = memmem(text.p, text.n, "\r\n\r\n", 4);
     if (end != NULL) return (size_t)(end - text.p) + 4;
     end = memmem(text.p, text.n, "\n\n", 2);
@@ -150,9 +152,11 @@ static bool parse(struct rv_str text, struct request *ret) {
            (rv_str_is(ret->version, "HTTP/1.1") || rv_str_is(ret->version, "HTTP/1.0"));
 }
 
-/* Is it a request to Ray that a Service of a tenant's making has led to ourselves? */
+/* Is it a request to Ray that a Service of a tenant's making has led to an operator? One over HTTP/2 begins without its
+ * headers. Nobody else speaks that here. */
 static bool is_our_own(struct rv_str head) {
-    static const char ours[] = "user-agent: " HTTP_DIRECT_USER_AGENT;
+    static const char ours[] = "user-agent: " OWN_ANSWER_USER_AGENT;
+    if (rv_str_starts(head, "PRI * HTTP/2.0\r\n\r\n")) return true;
     for (size_t i = 0; i + sizeof ours - 1 <= head.n; i++)
         if ((i == 0 || head.p[i - 1] == '\n') && strncasecmp(head.p + i, ours, sizeof ours - 1) == 0) return true;
     return false;
@@ -160,12 +164,13 @@ static bool is_our_own(struct rv_str head) {
 
 static void serve(struct web *w, struct client *c, struct rv_str text, bool probe) {
     struct request q = {0};
-    if (!parse(text, &q)) {
-        answer(c, &q, "400 Bad Request", RV_STR("this is no HTTP/1.1 request\n"));
+    if (is_our_own(text)) {
+        w->own_requests++;
+        answer_as(c, &q, OWN_ANSWER_STATUS, OWN_ANSWER_TYPE, RV_STR("a request to Ray has come to the operator\n"));
         return;
     }
-    if (is_our_own(text)) {
-        answer(c, &q, "421 Misdirected Request", RV_STR("a request to Ray has come to the operator\n"));
+    if (!parse(text, &q)) {
+        answer(c, &q, "400 Bad Request", RV_STR("this is no HTTP/1.1 request\n"));
         return;
     }
     if (!rv_str_is(q.method, "GET") && !q.head_only) {
@@ -191,55 +196,6 @@ static void on_too_long(void *arg, struct client *c) {
 }
 
 /* ---- listening ------------------------------------------------------------------------------------------ */
-
-/* Parses "127.0.0.1:8082", "[::1]:8082" or ":8082". */
-static struct addrinfo *parse_bind(const char *key, struct rv_str bind, struct rv_error *err) {
-    const char *colon = bind.n != 0 ? memrchr(bind.p, ':', bind.n) : NULL;
-    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM},
-                    *found = NULL;
-    if (colon == NULL) {
-        rv_error_set(err, RV_E_CONFIG, "%s is \"" RV_STR_FMT "\"; accepted is ADDRESS:PORT such as 127.0.0.1:8082", key,
-                     RV_STR_ARG(bind));
-        return NULL;
-    }
-    struct rv_str host_text = {bind.p, (size_t)(colon - bind.p)};
-    if (host_text.n > 1 && host_text.p[0] == '[') host_text = (struct rv_str){host_text.p + 1, host_text.n - 2};
-    rv_autofree char *host = rv_strdup(host_text),
-                     *port = rv_strdup((struct rv_str){colon + 1, bind.n - (size_t)(colon - bind.p) - 1});
-    int r = getaddrinfo(host[0] != 0 ? host : NULL, port, &hints, &found);
-    if (r == 0) return found;
-    rv_error_set(err, RV_E_CONFIG, "%s is \"" RV_STR_FMT "\": %s", key, RV_STR_ARG(bind), gai_strerror(r));
-    return NULL;
-}
-
-static unsigned port_of(int fd) {
-    struct sockaddr_storage a = {0};
-    struct sockaddr_in in;
-    struct sockaddr_in6 in6;
-    socklen_t size = sizeof a;
-    if (getsockname(fd, (struct sockaddr *)&a, &size) != 0) return 0;
-    memcpy(&in, &a, sizeof in);
-    memcpy(&in6, &a, sizeof in6);
-    return a.ss_family == AF_INET6 ? ntohs(in6.sin6_port) : ntohs(in.sin_port);
-}
-
-/* A socket that listens, or -1. */
-static int listen_on(const char *key, struct rv_str bind_to, unsigned *ret_port, struct rv_error *err) {
-    struct addrinfo *a = parse_bind(key, bind_to, err);
-    if (a == NULL) return -1;
-    int on = 1, fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd >= 0) (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    bool listens = fd >= 0 && bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0;
-    int why = errno;
-    freeaddrinfo(a);
-    if (listens) {
-        *ret_port = port_of(fd);
-        return fd;
-    }
-    rv_closep(&fd);
-    rv_error_set(err, -why, "cannot listen on " RV_STR_FMT " (%s): %s", RV_STR_ARG(bind_to), key, strerror(why));
-    return -1;
-}
 
 static struct clients *open_port(struct web *w, const char *key, struct rv_str bind_to, bool probe, unsigned *ret_port,
                                  struct rv_error *err) {
@@ -275,6 +231,8 @@ void web_stats(const struct web *w, struct clients_stats *ret) {
     *ret = (struct clients_stats){0};
     if (w != NULL) clients_stats(w->all, ret);
 }
+
+uint64_t web_own_requests(const struct web *w) { return w != NULL ? w->own_requests : 0; }
 
 struct web *web_free(struct web *w) {
     if (w == NULL) return NULL;

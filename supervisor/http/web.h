@@ -13,6 +13,7 @@ struct web *web_new(struct supervisor *s, struct rv_error *err);
 unsigned web_port(const struct web *w);
 unsigned web_probe_port(const struct web *w);
 void web_stats(const struct web *w, struct clients_stats *ret); /* of http.bind */
+uint64_t web_own_requests(const struct web *w);                 /* that have come to both ports (own_answer.h) */
 struct web *web_free(struct web *w);
 
 /* The metrics page, a part at a time; in between plugins may come and go. */

@@ -164,10 +164,7 @@ static int judge(const struct auth_exec *e, int status, struct rv_error *err) {
 /* Returns true if the process has ended. This also ends the run. */
 static bool end_if_over(struct auth_exec *e) {
     int status = 0;
-    pid_t got;
-    do got = waitpid(e->pid, &status, WNOHANG);
-    while (got < 0 && errno == EINTR);
-    if (got == 0) return false;
+    if (waitpid(e->pid, &status, WNOHANG) == 0) return false; /* WNOHANG: no signal interrupts it */
     struct rv_error err = {0};
     read_output(e);
     bool failed = judge(e, status, &err) != 0;

@@ -309,6 +309,7 @@ static void set_exchange(struct kube_transfer *t) {
     curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->why);
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)t->o.timeout_ms);
+    curl_easy_setopt(e, CURLOPT_USERAGENT, t->o.user_agent != NULL ? t->o.user_agent : t->client->user_agent);
     curl_easy_setopt(e, CURLOPT_HTTPGET, 1L); /* clears what the previous use has set */
     if (body) set_body(t);
     curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, get ? NULL : t->method);

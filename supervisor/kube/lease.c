@@ -41,11 +41,10 @@ static void later(struct lease *l) {
     if (!l->ended) loop_timer_arm(l->tick, ms + clock_wall() / 1000 % (ms / 5 + 1));
 }
 
+/* The timers do nothing from here on. */
 static void lose(struct lease *l) {
     l->held = false;
     l->ended = true;
-    loop_timer_disarm(l->tick);
-    loop_timer_disarm(l->deadline);
     l->o.on_change(l->o.arg, LEASE_LOST);
 }
 

@@ -11,7 +11,8 @@ struct kube_transfer;
 struct kube_transfer_opts {
     const char *header; /* one more header line, which is copied and wiped; may be NULL */
     const char *method, *path, *content_type;
-    const char *accept; /* NULL means application/json; must be constant text, because it is not copied */
+    const char *user_agent; /* NULL means the client's own; must be constant text */
+    const char *accept;     /* NULL means application/json; must be constant text, because it is not copied */
     struct rv_bytes body;
     unsigned timeout_ms; /* 0 means none */
     size_t max_body;

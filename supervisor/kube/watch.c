@@ -60,7 +60,7 @@ bool kube_watch_synced(const struct kube_watch *w) { return w->synced; }
 static uint32_t random_below(uint32_t n) { return n != 0 ? random_u32() % n : 0; }
 
 static void set_state(struct kube_watch *w, enum kube_watch_state s, const char *why) {
-    bool changed = s != w->state || (why[0] != 0 && strcmp(why, w->why) != 0);
+    bool changed = s != w->state;
     w->state = s;
     snprintf(w->why, sizeof w->why, "%s", why);
     if (changed && w->o.on_state != NULL) w->o.on_state(w->o.arg, s, w->why);

@@ -7,7 +7,7 @@
 
 #include "ipc/base/random.h"
 #include "kept.h"
-#include "spawn.h"
+#include "supervisor/once/spawn.h"
 
 enum {
     HELLO_MS = 10000,
@@ -70,7 +70,6 @@ static void wait_for_restart(struct plugin *p) {
 }
 
 static void report_stopped(struct plugin *p) {
-    loop_timer_disarm(p->retry);
     if (p->on_stopped == NULL) return;
     void (*fn)(void *) = p->on_stopped;
     p->on_stopped = NULL;
@@ -260,7 +259,7 @@ void plugin_stop(struct plugin *p, void (*on_stopped)(void *arg), void *arg) {
 }
 
 void plugin_stand_by(struct plugin *p) {
-    if (p->state == LIFE_DISABLED || p->state == LIFE_DRAINING || p->stands_by || p->pid == 0) return;
+    if (p->state == LIFE_DRAINING || p->stands_by || p->pid == 0) return;
     plugin_stop(p, start_again, p);
     plugin_event(p, LIFE_ON_VIOLATION);
 }

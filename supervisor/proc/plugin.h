@@ -79,4 +79,13 @@ typedef void (*plugin_explain_fn)(void *arg, const struct msg_explain *e);
 void plugin_explain(struct plugin *p, struct rv_str ns, struct rv_str name, plugin_explain_fn done, void *arg);
 void plugin_explain_cancel(struct plugin *p, const void *arg);
 
+/* Asks the plugin about an object of its primary kind that somebody wants to create or to change. `pair` is the payload
+ * of VALIDATE. `done` is called once and never from within this call, with NULL if there will be no answer. Returns
+ * NULL, or why it cannot be asked at present (constant text); `done` is then not called. A host may never answer. The
+ * caller then cancels. */
+typedef void (*plugin_verdict_fn)(void *arg, const struct msg_verdict *v);
+const char *plugin_validate(struct plugin *p, const struct msg_validate *about, struct rv_bytes pair,
+                            plugin_verdict_fn done, void *arg);
+void plugin_validate_cancel(struct plugin *p, const void *arg);
+
 #endif

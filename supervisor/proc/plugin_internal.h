@@ -31,6 +31,13 @@ struct pending_explain {
     void *arg;
 };
 
+struct pending_verdict {
+    struct pending_verdict *next;
+    uint64_t corr;
+    plugin_verdict_fn done;
+    void *arg;
+};
+
 /* A watch that feeds one kind of the manifest. There are several if the configuration names namespaces. */
 struct listened {
     struct plugin *plugin;
@@ -95,10 +102,13 @@ struct plugin {
     int64_t end_waits_until;
     struct msg_ping gauges;
     struct pending_explain *explains;
-    unsigned breaches; /* actions beyond the limits that the host was told, or with an id that was used */
+    struct pending_verdict *verdicts;
+    int64_t judges_from; /* monotonic, ns: not asked to judge before; it died of that */
+    unsigned breaches;   /* actions beyond the limits that the host was told, or with an id that was used */
     /* `repeated` counts actions with the id of an earlier one. */
     uint64_t corr, last_action, repeated;
-    bool live; /* its host accepts settings while it runs */
+    bool live;   /* its host accepts settings while it runs */
+    bool judges; /* its host answers VALIDATE */
     struct plugin_settings settings;
     /* plugin.c */
     struct loop_timer *deadline, *retry, *beat;
@@ -157,9 +167,13 @@ int64_t session_generation(const void *arg, struct rv_str ns, struct rv_str name
 /* Arg is the plugin. */
 void session_quarantine(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, bool on);
 const struct store_object *session_find(const struct plugin *p, uint32_t kind, struct rv_str ns, struct rv_str name);
-void session_encode_kinds(const struct manifest *m, struct rv_buf *out); /* in the form of WELCOME */
 /* Checks that the library and the manifest belong together. If not, it returns false, and `why` says what differs. */
 bool session_fits(const struct manifest *m, const struct msg_hello *h, struct rv_buf *why);
+/* verdict.c */
+void verdict_arrived(struct plugin *p, const struct msg_verdict *v);
+void verdicts_fail(struct plugin *p);  /* its process is gone */
+void verdict_deadly(struct plugin *p); /* it died while it judged */
+/* session.c */
 bool session_pump(void *arg); /* arg is the supervisor; sends what the credit allows */
 
 /* settings.c */

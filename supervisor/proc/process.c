@@ -15,7 +15,7 @@
 #include "ipc/base/sanitizer.h"
 #include "kept.h"
 #include "recordings.h"
-#include "spawn.h"
+#include "supervisor/once/spawn.h"
 
 enum { HEALTHY_MS = 300000, EXIT_CONFIG = 78 };
 
@@ -177,8 +177,10 @@ static void count_death(struct plugin *p, int status, bool starved, const struct
     if (!p->why_fresh) plugin_note(p, rv_str(how)); /* the reason that the plugin gave itself is better */
     enum blame blame = status >= 0 ? report_death(p, cause, how, f, key) : BLAME_NOBODY;
     if (blame == BLAME_PUT_AWAY) p->deaths_in_row = 0; /* the object that killed it is in quarantine */
+    bool judged = f->call == FLIGHT_VALIDATE;
+    if (judged) verdict_deadly(p);
     deaths_add(p->deaths, cause, status, f->call != FLIGHT_IDLE ? flight_call_name(f->call) : "", key,
-               blame != BLAME_NOBODY, now);
+               blame != BLAME_NOBODY || judged, now);
 }
 
 /* A host that does not fit sends the reason, too, but that message may come too late. */

@@ -1,6 +1,7 @@
 /* session.c - the lane of a plugin: it sends objects, results and questions, and receives actions and answers (see
  * plugin_internal.h). */
 #include "plugin_internal.h"
+#include "supervisor/once/once.h"
 #include "supervisor/zoneinfo/zoneinfo.h"
 
 #include <stdio.h>
@@ -161,27 +162,6 @@ void plugin_lead(struct plugin *p) {
 
 void plugin_collections_changed(struct plugin *p) { snapshot_if_complete(p); }
 
-void session_encode_kinds(const struct manifest *m, struct rv_buf *out) {
-    static const uint32_t map_flags[] = {MSG_KIND_MAP_OWNER, MSG_KIND_MAP_LABEL, MSG_KIND_MAP_PLUGIN};
-    rv_mp_array(out, m->kind_n);
-    for (size_t i = 0; i < m->kind_n; i++) {
-        const struct manifest_kind *k = &m->kinds[i];
-        rv_mp_map(out, 6);
-        rv_mp_cstr(out, "a");
-        rv_mp_str(out, k->api_version);
-        rv_mp_cstr(out, "r");
-        rv_mp_str(out, k->resource);
-        rv_mp_cstr(out, "k");
-        rv_mp_str(out, k->kind);
-        rv_mp_cstr(out, "f");
-        rv_mp_uint(out, i == 0 ? (uint32_t)MSG_KIND_PRIMARY : map_flags[k->map]);
-        rv_mp_cstr(out, "l");
-        rv_mp_str(out, k->index_label);
-        rv_mp_cstr(out, "n");
-        rv_mp_str(out, k->name);
-    }
-}
-
 /* Read again for each process, because the tzdata package is upgraded more often than an operator. */
 static void read_time_zones(struct plugin *p, struct rv_buf *out) {
     struct rv_error err = {0};
@@ -195,7 +175,7 @@ void session_welcome(struct plugin *p) {
     rv_autobuf struct rv_buf kinds = {0}, zones = {0};
     uint8_t seed[32];
     random_bytes(seed, sizeof seed);
-    session_encode_kinds(p->config->manifest, &kinds);
+    once_encode_kinds(p->config->manifest, &kinds);
     if (p->config->manifest->time_zones) read_time_zones(p, &zones);
     struct msg m = {.type = MSG_WELCOME,
                     .welcome = {.epoch = p->s->epoch,
@@ -295,6 +275,7 @@ static void on_hello(struct plugin *p, const struct msg_hello *h) {
     p->greeted = true;
     explicit_bzero(p->token, sizeof p->token);
     p->live = (h->can & MSG_CAN_SETTINGS) != 0;
+    p->judges = (h->can & MSG_CAN_VALIDATE) != 0;
     if (!session_fits(p->config->manifest, h, &why)) {
         refuse_host(p, rv_buf_cstr(&why));
         return;
@@ -437,6 +418,9 @@ static void on_message(void *arg, const struct msg *m) {
     case MSG_EXPLANATION:
         on_explanation(p, &m->explain);
         break;
+    case MSG_VERDICT:
+        verdict_arrived(p, &m->verdict);
+        break;
     case MSG_DRAINED:
         plugin_event(p, LIFE_ON_DRAINED);
         break;
@@ -567,4 +551,5 @@ void session_close(struct plugin *p) {
     p->snapshot_waits = p->stands_by = false; /* the outbox is gone, so lists that complete later must not use it */
     p->gauges = (struct msg_ping){0};
     fail_explains(p);
+    verdicts_fail(p);
 }

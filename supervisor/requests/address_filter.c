@@ -50,6 +50,7 @@ void address_filter_free(struct address_filter *f) {
     free(f->api);
     free(f->allowed);
     free(f->own);
+    held_targets_free(&f->held);
 }
 
 /* "a.b." means "a.b". */
@@ -120,14 +121,20 @@ static bool is_own(struct address_filter *f, const struct in6_addr *a) {
     return false;
 }
 
-const char *address_filter_denies_address(struct address_filter *f, const struct sockaddr *to) {
+const char *address_filter_denies_address(struct address_filter *f, const char *host, const struct sockaddr *to) {
     struct kube_peer peer;
     if (!kube_peer_of(to, &peer)) return "no internet address";
     if (kube_peers_have(f->peers, &peer)) return "the API server's address";
+    if (held_targets_have(&f->held, host, &peer)) return OWN_ANSWER_IS;
     for (size_t i = 0; i < f->allowed_n; i++)
         if (address_range_has(&f->allowed[i], &peer.address)) return NULL;
     const char *is_what = class_of(&peer.address);
     return is_what != NULL ? is_what : is_own(f, &peer.address) ? "one of the operator's own addresses" : NULL;
+}
+
+void address_filter_hold(struct address_filter *f, const char *host, const struct sockaddr *to) {
+    struct kube_peer peer;
+    if (kube_peer_of(to, &peer)) held_targets_add(&f->held, host, &peer);
 }
 
 void address_filter_explain(const struct sockaddr *to, const char *is_what, struct rv_buf *out) {
@@ -136,6 +143,10 @@ void address_filter_explain(const struct sockaddr *to, const char *is_what, stru
     if (kube_peer_of(to, &peer)) {
         bool v4 = IN6_IS_ADDR_V4MAPPED(&peer.address);
         (void)inet_ntop(v4 ? AF_INET : AF_INET6, peer.address.s6_addr + (v4 ? 12 : 0), text, sizeof text);
+    }
+    if (strcmp(is_what, OWN_ANSWER_IS) == 0) {
+        rv_buf_addf(out, "refused: %s is " OWN_ANSWER_IS, text);
+        return;
     }
     rv_buf_addf(out,
                 "refused: %s is %s, and requests for Ray never go there (where does the head Service lead? "

@@ -3,6 +3,7 @@
 #ifndef REQUESTS_ADDRESS_FILTER_H
 #define REQUESTS_ADDRESS_FILTER_H
 
+#include "own_answer.h"
 #include "supervisor/config/address_range.h"
 #include "supervisor/kube/peers.h"
 
@@ -15,6 +16,7 @@ struct address_filter {
     struct in6_addr *own; /* of this machine's interfaces; IPv4 in its mapped form */
     size_t own_n;
     int64_t own_until; /* mono ns: then they are looked up again */
+    struct held_targets held;
 };
 /* `api_server` is the URL of the API server. This call resolves no name. */
 void address_filter_init(struct address_filter *f, const char *api_server, struct kube_peers *peers);
@@ -25,8 +27,10 @@ void address_filter_free(struct address_filter *f);
 
 /* `host` is what resolver_host_of_url() returns. The addresses that a name resolves to must be checked as well. */
 bool address_filter_denies_host(const struct address_filter *f, const char *host);
-/* NULL: it is allowed. Else what it is (static), to follow the address in a message. */
-const char *address_filter_denies_address(struct address_filter *f, const struct sockaddr *to);
+/* NULL: it is allowed. Else what it is (static), to follow the address in a message. `host` is as above. */
+const char *address_filter_denies_address(struct address_filter *f, const char *host, const struct sockaddr *to);
+/* An operator has answered there itself. It is denied for some minutes. */
+void address_filter_hold(struct address_filter *f, const char *host, const struct sockaddr *to);
 /* One sentence of an address that was refused, for what is_what that function gave. */
 void address_filter_explain(const struct sockaddr *to, const char *is_what, struct rv_buf *out);
 #define ADDRESS_FILTER_API_SERVER "the address belongs to the API server"

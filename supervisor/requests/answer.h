@@ -10,6 +10,7 @@ enum { HTTP_DEFAULT_MS = 2000, HTTP_MAX_MS = 120000, HTTP_DEFAULT_BYTES = 1 << 2
 struct http_answer { /* borrowed for the time of the call */
     int code;
     unsigned status;
+    bool tls;  /* it failed in TLS: a client certificate may be outdated */
     bool json; /* the body has been converted to msgpack */
     struct rv_bytes body;
     struct rv_str message;

@@ -54,8 +54,26 @@ struct http_direct {
     int64_t api_next; /* monotonic, ns */
 };
 
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+static union address address_of(const char *text, long port) {
+    union address a = {0};
+    if (inet_pton(AF_INET, text, &a.v4.sin_addr) == 1) {
+        a.v4.sin_family = AF_INET;
+        a.v4.sin_port = htons((in_port_t)port);
+    } else if (inet_pton(AF_INET6, text, &a.v6.sin6_addr) == 1) {
+        a.v6.sin6_family = AF_INET6;
+        a.v6.sin6_port = htons((in_port_t)port);
+    }
+    return a;
+}
+
 static bool refuses(struct exchange *x, const struct sockaddr *to) {
-    const char *is_what = address_filter_denies_address(&x->owner->filter, to);
+    const char *is_what = address_filter_denies_address(&x->owner->filter, x->host, to);
     if (is_what == NULL) return false;
     x->refused = true;
     rv_buf_clear(&x->refusal);
@@ -74,19 +92,8 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 /* Before the request is sent, also over a connection that is used again. What is allowed may have changed since. */
 static int before_request(void *arg, char *to, char *from, int to_port, int from_port) {
     struct exchange *x = arg;
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } a = {0};
+    union address a = address_of(to, to_port);
     (void)from, (void)from_port;
-    if (inet_pton(AF_INET, to, &a.v4.sin_addr) == 1) {
-        a.v4.sin_family = AF_INET;
-        a.v4.sin_port = htons((in_port_t)to_port);
-    } else if (inet_pton(AF_INET6, to, &a.v6.sin6_addr) == 1) {
-        a.v6.sin6_family = AF_INET6;
-        a.v6.sin6_port = htons((in_port_t)to_port);
-    }
     return refuses(x, &a.any) ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
@@ -148,10 +155,22 @@ static void exchange_free(struct exchange *x) {
     free(x);
 }
 
-static bool says_json(CURL *easy) {
+static struct rv_str content_type(CURL *easy) {
     char *type = NULL;
     curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
-    return type != NULL && rv_str_starts(rv_str(type), "application/json");
+    return type != NULL ? rv_str(type) : RV_STR("");
+}
+
+/* An operator has answered: nothing more is sent there for a while, and its answer is nobody's. */
+static void judge_answer(struct exchange *x, unsigned status) {
+    char *to = NULL;
+    long port = 0;
+    if (x->host == NULL || !own_answer_is(status, content_type(x->easy))) return;
+    curl_easy_getinfo(x->easy, CURLINFO_PRIMARY_IP, &to);
+    curl_easy_getinfo(x->easy, CURLINFO_PRIMARY_PORT, &port);
+    union address a = address_of(to != NULL ? to : "", port);
+    address_filter_hold(&x->owner->filter, x->host, &a.any);
+    (void)refuses(x, &a.any);
 }
 
 /* Writes the trailers as a map. */
@@ -172,7 +191,8 @@ static void end_exchange(struct exchange *x, CURLcode result) {
     struct http_answer a = {.status = (unsigned)status};
     rv_autobuf struct rv_buf mp = {0}, trailers = {0};
     struct rv_error err = {0};
-    if (result == CURLE_OK) read_trailers(x->easy, &trailers);
+    if (result == CURLE_OK) judge_answer(x, a.status);
+    if (result == CURLE_OK && !x->refused) read_trailers(x->easy, &trailers);
     if (x->refused) {
         a = (struct http_answer){.code = RV_E_DENIED,
                                  .message =
@@ -184,7 +204,8 @@ static void end_exchange(struct exchange *x, CURLcode result) {
                                                                               : RV_E_UNAVAILABLE,
                                  .message = rv_str(why)};
     } else {
-        http_answer_body(&a, rv_buf_bytes(&x->answer), says_json(x->easy), &mp, &err);
+        http_answer_body(&a, rv_buf_bytes(&x->answer), rv_str_starts(content_type(x->easy), "application/json"), &mp,
+                         &err);
     }
     a.trailers = (struct rv_val){trailers.p, trailers.n};
     x->done(x->arg, &a);
@@ -332,7 +353,7 @@ static void set_options(struct exchange *x, const struct rv_http_request *r) {
     curl_easy_setopt(e, CURLOPT_PRIVATE, x);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_PROXY, "");
-    curl_easy_setopt(e, CURLOPT_USERAGENT, HTTP_DIRECT_USER_AGENT);
+    curl_easy_setopt(e, CURLOPT_USERAGENT, OWN_ANSWER_USER_AGENT);
     curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L); /* the path that is requested is exactly the one that was granted */
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
@@ -377,10 +398,10 @@ static struct exchange *exchange_new(struct http_direct *h, const struct rv_http
 }
 
 void http_direct_send(struct http_direct *h, const struct rv_http_request *r, const char *credential,
-                      http_answer_fn done, void *arg) {
+                      struct client_identity *identity, http_answer_fn done, void *arg) {
     lookup_api_server(h);
     if (r->http2 != 0) {
-        h2_pool_send(h->h2, r, credential, done, arg);
+        h2_pool_send(h->h2, r, credential, identity, done, arg);
         return;
     }
     struct exchange *x = exchange_new(h, r);

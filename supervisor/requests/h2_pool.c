@@ -35,6 +35,8 @@ struct call {
     struct h2_stream *stream; /* its stream on `link` */
     struct h2_target target;
     char *method, *content_type, *credential;
+    struct client_identity *identity;
+    char *identity_of; /* "NAMESPACE/NAME" of its Secret; empty: none */
     struct rv_buf body;
     struct loop_timer *deadline;
     unsigned ms;
@@ -42,10 +44,17 @@ struct call {
     size_t max_bytes;
     bool repeatable, repeated;
     int code; /* if it is not 0, the call fails with this code and text */
+    bool tls; /* it failed in TLS */
     struct rv_buf why;
     http_answer_fn done;
     void *arg;
     struct call *next, **back;
+};
+
+union address { /* a fifth of a struct sockaddr_storage */
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
 };
 
 struct calls {
@@ -61,19 +70,21 @@ struct link { /* one connection */
     /* `open`: connected. `retired`: takes no new requests. `closed`: the transport has ended. */
     bool open, retired, closed;
     bool proven;         /* it has answered a request */
+    bool ours;           /* an operator has answered */
     char *why;           /* why it has ended */
     int64_t received_at; /* monotonic, ns: when the newest byte came */
-    struct sockaddr_storage to;
+    union address to;
     struct link *next, **back;
 };
 
 struct host {
     struct h2_pool *pool;
-    char *key; /* "https://NAME:PORT" */
+    char *key; /* "https://NAME:PORT", and behind a blank whose client certificate is used */
     char *host_port, *name;
+    struct client_identity *identity;
     bool tls, is_name;
     struct resolver_waiter wait;
-    struct sockaddr_storage addresses[ADDRESSES_MAX];
+    union address addresses[ADDRESSES_MAX];
     /* `address_at` is the address that is being tried. */
     size_t address_n, address_at;
     struct loop_timer *next_address;
@@ -171,6 +182,8 @@ static void call_free(struct call *c) {
     h2_target_free(&c->target);
     if (c->credential != NULL) explicit_bzero(c->credential, strlen(c->credential));
     free(c->credential);
+    client_identity_free(c->identity);
+    free(c->identity_of);
     free(c->method);
     free(c->content_type);
     rv_buf_free(&c->body);
@@ -192,6 +205,7 @@ static void call_fail(struct call *c, int code, const char *fmt, ...) {
     rv_buf_vaddf(&c->why, fmt, ap);
     va_end(ap);
     c->code = code;
+    c->tls = strstr(rv_buf_cstr(&c->why), ": " H2_TRANSPORT_TLS) != NULL;
     c->link = NULL;
     c->stream = NULL;
     calls_add(&c->pool->failing, c);
@@ -231,6 +245,10 @@ static void stream_ended(struct link *k, struct h2_stream *t) {
         h->pool->counts.repeated++;
         calls_add(&h->waiting, c);
         mark(h);
+    } else if (k->ours) {
+        rv_autobuf struct rv_buf why = {0};
+        address_filter_explain((const struct sockaddr *)&k->to, OWN_ANSWER_IS, &why);
+        call_fail(c, RV_E_DENIED, "%s", rv_buf_cstr(&why));
     } else {
         call_fail(c, t->end == H2_TOO_BIG ? RV_E_TOO_BIG : RV_E_UNAVAILABLE, "%s: %s", h->host_port, t->why);
     }
@@ -348,7 +366,7 @@ static bool link_new(struct host *h, const struct sockaddr *to, struct rv_error 
     struct h2_pool *p = h->pool;
     struct link *k = rv_alloc(sizeof *k);
     if (h->tls && p->tls == NULL) p->tls = h2_transport_tls();
-    k->transport = h2_transport_new(p->loop, to, h->tls ? p->tls : NULL, h->name, &link_events, k, err);
+    k->transport = h2_transport_new(p->loop, to, h->tls ? p->tls : NULL, h->identity, h->name, &link_events, k, err);
     if (k->transport == NULL) {
         free(k);
         return false;
@@ -369,7 +387,7 @@ static bool link_new(struct host *h, const struct sockaddr *to, struct rv_error 
 /* Then those who wait have been told. */
 static bool refused(struct host *h, const struct sockaddr *to) {
     rv_autobuf struct rv_buf why = {0};
-    const char *is_what = address_filter_denies_address(h->pool->filter, to);
+    const char *is_what = address_filter_denies_address(h->pool->filter, h->host_port, to);
     if (is_what == NULL) return false;
     address_filter_explain(to, is_what, &why);
     fail_waiting(h, RV_E_DENIED, rv_buf_cstr(&why));
@@ -380,7 +398,7 @@ static bool refused(struct host *h, const struct sockaddr *to) {
 static void try_address(struct host *h) {
     struct rv_error err = {.text = "the name has no address"};
     for (; h->address_at < h->address_n; h->address_at++) {
-        const struct sockaddr *to = (const struct sockaddr *)&h->addresses[h->address_at];
+        const struct sockaddr *to = &h->addresses[h->address_at].any;
         if (refused(h, to)) {
             mark(h);
             return;
@@ -407,27 +425,27 @@ static void on_resolved(void *arg, const char *why) {
         connect_failed(h, why);
         return;
     }
-    h->address_n = found.n / sizeof h->addresses[0];
+    h->address_n = found.n / sizeof(struct sockaddr_storage);
     if (h->address_n > ADDRESSES_MAX) h->address_n = ADDRESSES_MAX;
-    if (h->address_n != 0) memcpy(h->addresses, found.p, h->address_n * sizeof h->addresses[0]);
+    for (size_t i = 0; i < h->address_n; i++)
+        memcpy(&h->addresses[i], found.p + i * sizeof(struct sockaddr_storage), sizeof h->addresses[i]);
     try_address(h);
 }
 
 static void use_numeric_address(struct host *h) {
-    struct sockaddr_in *v4 = (struct sockaddr_in *)&h->addresses[0];
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&h->addresses[0];
+    union address *a = &h->addresses[0];
     int64_t port = 0;
     const char *colon = strrchr(h->host_port, ':');
     if (colon != NULL) (void)rv_str_to_int(rv_str(colon + 1), 1, 65535, &port);
-    h->addresses[0] = (struct sockaddr_storage){0};
-    if (inet_pton(AF_INET, h->name, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons((in_port_t)port);
-    } else if (inet_pton(AF_INET6, h->name, &v6->sin6_addr) == 1) {
-        v6->sin6_family = AF_INET6;
-        v6->sin6_port = htons((in_port_t)port);
+    *a = (union address){.v6 = {.sin6_family = AF_UNSPEC}};
+    if (inet_pton(AF_INET, h->name, &a->v4.sin_addr) == 1) {
+        a->v4.sin_family = AF_INET;
+        a->v4.sin_port = htons((in_port_t)port);
+    } else if (inet_pton(AF_INET6, h->name, &a->v6.sin6_addr) == 1) {
+        a->v6.sin6_family = AF_INET6;
+        a->v6.sin6_port = htons((in_port_t)port);
     }
-    h->address_n = h->addresses[0].ss_family != AF_UNSPEC ? 1 : 0;
+    h->address_n = a->any.sa_family != AF_UNSPEC ? 1 : 0;
 }
 
 static bool close_unused(struct h2_pool *p, bool of_connections);
@@ -469,6 +487,10 @@ static void on_open(void *arg) {
 static bool on_bytes(void *arg, struct rv_bytes bytes) {
     struct link *k = arg;
     k->received_at = clock_monotonic();
+    if (!k->proven && own_answer_begins(bytes)) {
+        k->ours = true;
+        address_filter_hold(k->host->pool->filter, k->host->host_port, (const struct sockaddr *)&k->to);
+    }
     h2_session_receive(k->session, bytes);
     mark(k->host);
     return true;
@@ -505,6 +527,7 @@ static void host_free(struct host *h) {
     p->host_n--;
     loop_timer_free(h->next_address);
     free(h->key);
+    client_identity_free(h->identity);
     free(h->host_port);
     free(h->name);
     free(h->why);
@@ -546,9 +569,26 @@ static struct host *host_new(struct h2_pool *p, const char *key, const struct h2
     return h;
 }
 
-static struct host *host_of(struct h2_pool *p, const struct h2_target *t) {
+/* The connection with the earlier certificate finishes what it has. What failed with that one says nothing of this. */
+static void host_identify(struct host *h, struct client_identity *i) {
+    if (h->identity == i) return;
+    client_identity_free(h->identity);
+    h->identity = client_identity_ref(i);
+    h->failures = 0;
+    if (h->link == NULL) return;
+    struct link *k = h->link;
+    link_retire(k);
+    if (!k->open) {
+        loop_timer_disarm(h->next_address);
+        link_free(k);
+    }
+    mark(h);
+}
+
+static struct host *host_of(struct h2_pool *p, const struct call *c) {
+    const struct h2_target *t = &c->target;
     rv_autobuf struct rv_buf key = {0};
-    rv_buf_addf(&key, "%s://%s", t->tls ? "https" : "http", t->host_port);
+    rv_buf_addf(&key, "%s://%s %s", t->tls ? "https" : "http", t->host_port, c->identity_of);
     struct host wanted = {.key = (char *)(uintptr_t)rv_buf_cstr(&key)};
     void *found = tfind(&wanted, &p->hosts, by_key);
     if (found == NULL) return host_new(p, wanted.key, t);
@@ -563,7 +603,8 @@ static void connecting_ended(struct host *h) {
     rv_autofree char *why = rv_strdup(rv_str(k->why));
     loop_timer_disarm(h->next_address);
     link_free(k);
-    if (++h->address_at < h->address_n)
+    /* After a failure of TLS the server has been reached, and is the same at its other addresses. */
+    if (!rv_str_starts(rv_str(why), H2_TRANSPORT_TLS) && ++h->address_at < h->address_n)
         try_address(h);
     else
         connect_failed(h, why);
@@ -586,7 +627,7 @@ static void host_work(struct host *h) {
     if (h->waiting.first != NULL && h->link == NULL && h->wait.lookup == NULL) start_connecting(h);
     struct link *k = h->link;
     /* What is allowed may have changed since the connection was made. */
-    if (k != NULL && k->open && h->waiting.first != NULL && refused(h, (const struct sockaddr *)&k->to)) {
+    if (k != NULL && k->open && h->waiting.first != NULL && refused(h, &k->to.any)) {
         link_retire(k);
         mark(h);
     } else if (k != NULL && k->open) {
@@ -604,7 +645,8 @@ static void assign(struct h2_pool *p, struct call *c) {
         call_fail(c, RV_E_DENIED, ADDRESS_FILTER_API_SERVER);
         return;
     }
-    struct host *h = host_of(p, &c->target);
+    struct host *h = host_of(p, c);
+    host_identify(h, c->identity);
     calls_remove(&p->incoming, c);
     c->host = h;
     calls_add(&h->waiting, c);
@@ -621,7 +663,7 @@ static void on_flush(void *arg) {
     }
     while (p->failing.first != NULL) {
         struct call *c = p->failing.first;
-        call_done(c, &(struct http_answer){.code = c->code, .message = rv_buf_str(&c->why)});
+        call_done(c, &(struct http_answer){.code = c->code, .tls = c->tls, .message = rv_buf_str(&c->why)});
     }
 }
 
@@ -663,13 +705,22 @@ static void on_deadline(void *arg) {
 
 /* ---- the pool ------------------------------------------------------------------------------------------- */
 
-void h2_pool_send(struct h2_pool *p, const struct rv_http_request *r, const char *credential, http_answer_fn done,
-                  void *arg) {
+static char *identity_of(const struct rv_http_request *r) {
+    rv_autobuf struct rv_buf text = {0};
+    if (r->client_secret.n != 0)
+        rv_buf_addf(&text, RV_STR_FMT "/" RV_STR_FMT, RV_STR_ARG(r->secret_ns), RV_STR_ARG(r->client_secret));
+    return rv_strdup(rv_buf_str(&text));
+}
+
+void h2_pool_send(struct h2_pool *p, const struct rv_http_request *r, const char *credential,
+                  struct client_identity *identity, http_answer_fn done, void *arg) {
     struct call *c = rv_alloc(sizeof *c);
     c->pool = p;
     c->method = rv_strdup(r->method);
     c->content_type = rv_strdup(r->content_type);
     c->credential = credential != NULL ? rv_strdup(rv_str(credential)) : NULL;
+    c->identity = client_identity_ref(identity);
+    c->identity_of = identity_of(r);
     rv_buf_add(&c->body, r->body.p, r->body.n);
     c->ms = http_request_ms(r, HTTP_DEFAULT_MS);
     c->max_bytes = http_request_max_bytes(r);

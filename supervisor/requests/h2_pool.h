@@ -12,6 +12,7 @@
 #define REQUESTS_H2_POOL_H
 
 #include "answer.h"
+#include "client_identity.h"
 #include "ipc/base/loop.h"
 
 struct address_filter;
@@ -38,9 +39,12 @@ struct h2_pool *h2_pool_new(struct loop *l, struct resolver *r, struct address_f
 /* Asks again about bodies that could not be read. */
 void h2_pool_resume(struct h2_pool *p);
 struct h2_pool *h2_pool_free(struct h2_pool *p); /* first ends all requests with RV_E_SHUTDOWN */
-/* `credential` is a whole header line, which is copied and wiped, or NULL. `done` is called later, from the loop. */
-void h2_pool_send(struct h2_pool *p, const struct rv_http_request *r, const char *credential, http_answer_fn done,
-                  void *arg);
+/* `credential` is a whole header line, which is copied and wiped, or NULL. With `identity`, which may be NULL, the
+ * connection has that client certificate; requests with different r->client_secret never share one. When the identity
+ * of a client_secret is another than before, its connection takes no new requests. `done` is called later, from the
+ * loop. */
+void h2_pool_send(struct h2_pool *p, const struct rv_http_request *r, const char *credential,
+                  struct client_identity *identity, http_answer_fn done, void *arg);
 struct h2_pool_counts h2_pool_counts(const struct h2_pool *p);
 
 #endif

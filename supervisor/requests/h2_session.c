@@ -7,6 +7,7 @@
 #include <nghttp2/nghttp2.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 /* FRAMES_MAX, BESIDE_MAX: so many frames and bytes may come after each request without being a part of an answer. */
 enum { WINDOW = 1 << 20, FIELDS_MAX = 8, FRAMES_MAX = 1000, BESIDE_MAX = 4 << 20 };
@@ -14,7 +15,9 @@ enum { WINDOW = 1 << 20, FIELDS_MAX = 8, FRAMES_MAX = 1000, BESIDE_MAX = 4 << 20
 struct h2_session {
     nghttp2_session *ng;
     struct h2_stream *open, *ended, **ended_last;
-    size_t frames;  /* since the last request, that were no part of an answer */
+    size_t frames; /* since the last request, that were no part of an answer */
+    void *frame;   /* see frame_memory() */
+    size_t frame_n;
     int64_t beside; /* bytes of these, and of frames that nghttp2 does not tell of; headers are among them */
     bool goaway, broken;
     char why[H2_WHY_MAX];
@@ -219,12 +222,63 @@ static ssize_t read_body(nghttp2_session *ng, int32_t id, uint8_t *to, size_t ca
     return (ssize_t)n;
 }
 
+/* ---- memory of idle sessions ---------------------------------------------------------------------------- */
+
+/* nghttp2 keeps 16 KiB for the frame that it sends next, for as long as the session lives. A thousand connections that
+ * are asked every few seconds would hold them all the time. So that block has pages of its own, and gives them back
+ * when everything has been sent: what is in it then is never read again. */
+enum { FRAME_LEAST = 16000 };
+
+static void *frame_memory(struct h2_session *s, size_t n) {
+    void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) return NULL;
+    s->frame = p;
+    s->frame_n = n;
+    return p;
+}
+
+static void frame_is_idle(struct h2_session *s) {
+    if (s->frame != NULL) (void)madvise(s->frame, s->frame_n, MADV_DONTNEED);
+}
+
+static void *mem_malloc(size_t n, void *arg) {
+    struct h2_session *s = arg;
+    return n >= FRAME_LEAST && s->frame == NULL ? frame_memory(s, n) : malloc(n);
+}
+
+static void mem_free(void *p, void *arg) {
+    struct h2_session *s = arg;
+    if (p == NULL || p != s->frame) {
+        free(p);
+        return;
+    }
+    (void)munmap(s->frame, s->frame_n);
+    s->frame = NULL;
+}
+
+static void *mem_calloc(size_t n, size_t size, void *arg) {
+    (void)arg;
+    return calloc(n, size);
+}
+
+static void *mem_realloc(void *p, size_t n, void *arg) {
+    struct h2_session *s = arg;
+    if (p == NULL) return mem_malloc(n, arg);
+    if (p != s->frame) return realloc(p, n);
+    void *moved = malloc(n);
+    if (moved == NULL) return NULL;
+    memcpy(moved, p, n < s->frame_n ? n : s->frame_n);
+    mem_free(p, arg);
+    return moved;
+}
+
 /* ---- sessions ------------------------------------------------------------------------------------------- */
 
 static nghttp2_session *make_session(struct h2_session *s) {
     nghttp2_session_callbacks *c;
     nghttp2_session *ng;
     nghttp2_option *o;
+    nghttp2_mem mem = {s, mem_malloc, mem_free, mem_calloc, mem_realloc};
     if (nghttp2_session_callbacks_new(&c) != 0 || nghttp2_option_new(&o) != 0) rv_oom();
     nghttp2_option_set_no_auto_window_update(o, 1); /* on_data() and h2_stream_admit() open the windows */
     nghttp2_session_callbacks_set_on_begin_frame_callback(c, on_frame_begins);
@@ -235,7 +289,7 @@ static nghttp2_session *make_session(struct h2_session *s) {
     nghttp2_session_callbacks_set_on_stream_close_callback(c, on_stream_close);
     nghttp2_session_callbacks_set_on_frame_send_callback(c, on_sent);
     nghttp2_session_callbacks_set_on_frame_not_send_callback(c, on_not_sent);
-    if (nghttp2_session_client_new2(&ng, c, s, o) != 0) rv_oom();
+    if (nghttp2_session_client_new3(&ng, c, s, o, &mem) != 0) rv_oom();
     nghttp2_session_callbacks_del(c);
     nghttp2_option_del(o);
     return ng;
@@ -291,6 +345,7 @@ void h2_session_receive(struct h2_session *s, struct rv_bytes bytes) {
 
 void h2_session_output(struct h2_session *s, struct rv_buf *out, size_t enough) {
     const uint8_t *p;
+    bool sent = false;
     while (!s->broken && out->n < enough) {
         ssize_t n = nghttp2_session_mem_send(s->ng, &p);
         if (n == NGHTTP2_ERR_NOMEM) rv_oom();
@@ -298,7 +353,9 @@ void h2_session_output(struct h2_session *s, struct rv_buf *out, size_t enough) 
             s->broken = true;
             snprintf(s->why, sizeof s->why, "the session cannot go on: %s", nghttp2_strerror((int)n));
         }
+        if (n == 0 && sent) frame_is_idle(s);
         if (n <= 0) return;
+        sent = true;
         rv_buf_add(out, p, (size_t)n);
     }
 }

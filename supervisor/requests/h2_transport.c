@@ -54,7 +54,7 @@ SSL_CTX *h2_transport_tls(void) {
     return c;
 }
 
-static SSL *tls_new(SSL_CTX *ctx, int fd, const char *host) {
+static SSL *tls_new(SSL_CTX *ctx, const struct client_identity *identity, int fd, const char *host) {
     struct in6_addr address;
     SSL *ssl = SSL_new(ctx);
     if (ssl == NULL || SSL_set_fd(ssl, fd) != 1) rv_oom();
@@ -65,6 +65,7 @@ static SSL *tls_new(SSL_CTX *ctx, int fd, const char *host) {
         SSL_set1_host(ssl, host);
         SSL_set_tlsext_host_name(ssl, host);
     }
+    if (identity != NULL) client_identity_use(identity, ssl);
     SSL_set_connect_state(ssl);
     return ssl;
 }
@@ -74,9 +75,9 @@ static void tls_reason(struct h2_transport *t, char why[WHY_MAX]) {
     unsigned long error = ERR_peek_last_error();
     const char *text = error != 0 ? ERR_reason_error_string(error) : NULL;
     if (verified != X509_V_OK)
-        snprintf(why, WHY_MAX, "TLS: %s", X509_verify_cert_error_string(verified));
+        snprintf(why, WHY_MAX, H2_TRANSPORT_TLS "%s", X509_verify_cert_error_string(verified));
     else
-        snprintf(why, WHY_MAX, "TLS: %s", text != NULL ? text : "the peer closed the connection");
+        snprintf(why, WHY_MAX, H2_TRANSPORT_TLS "%s", text != NULL ? text : "the peer closed the connection");
     ERR_clear_error();
 }
 
@@ -99,7 +100,7 @@ static void shake_hands(struct h2_transport *t) {
     int done = SSL_do_handshake(t->ssl);
     int what = SSL_get_error(t->ssl, done);
     if (done == 1 && !speaks_h2(t)) {
-        closed(t, "TLS: the peer does not offer HTTP/2");
+        closed(t, H2_TRANSPORT_TLS "the peer does not offer HTTP/2");
     } else if (done == 1) {
         opened(t);
     } else if (what == SSL_ERROR_WANT_READ || what == SSL_ERROR_WANT_WRITE) {
@@ -196,7 +197,8 @@ size_t h2_transport_write(struct h2_transport *t, struct rv_bytes bytes) {
     return n;
 }
 
-struct h2_transport *h2_transport_new(struct loop *l, const struct sockaddr *to, SSL_CTX *tls, const char *host,
+struct h2_transport *h2_transport_new(struct loop *l, const struct sockaddr *to, SSL_CTX *tls,
+                                      const struct client_identity *identity, const char *host,
                                       const struct h2_transport_events *events, void *arg, struct rv_error *err) {
     int one = 1, fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     socklen_t n = to->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
@@ -213,7 +215,7 @@ struct h2_transport *h2_transport_new(struct loop *l, const struct sockaddr *to,
     }
     struct h2_transport *t = rv_alloc(sizeof *t);
     *t = (struct h2_transport){.loop = l, .fd = fd, .events = LOOP_WRITE, .on = events, .arg = arg};
-    if (tls != NULL) t->ssl = tls_new(tls, fd, host);
+    if (tls != NULL) t->ssl = tls_new(tls, identity, fd, host);
     t->watch = loop_fd(l, fd, LOOP_WRITE, on_event, t);
     return t;
 }

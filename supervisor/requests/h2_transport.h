@@ -4,9 +4,9 @@
 #ifndef REQUESTS_H2_TRANSPORT_H
 #define REQUESTS_H2_TRANSPORT_H
 
-#include <openssl/ssl.h>
 #include <sys/socket.h>
 
+#include "client_identity.h"
 #include "ipc/base/loop.h"
 
 struct h2_transport;
@@ -19,9 +19,13 @@ struct h2_transport_events {
     void (*on_closed)(void *arg, const char *why);
 };
 
+/* Why a connection ended begins with this if it ended because of TLS. */
+#define H2_TRANSPORT_TLS "TLS: "
 /* `tls` is NULL for a connection without TLS. `host` is the name or address that the peer's certificate must have.
+ * `identity` is borrowed for the call; NULL means no client certificate, and the issuers that the machine trusts.
  * Returns NULL and sets err if no socket can be made. */
-struct h2_transport *h2_transport_new(struct loop *l, const struct sockaddr *to, SSL_CTX *tls, const char *host,
+struct h2_transport *h2_transport_new(struct loop *l, const struct sockaddr *to, SSL_CTX *tls,
+                                      const struct client_identity *identity, const char *host,
                                       const struct h2_transport_events *events, void *arg, struct rv_error *err);
 struct h2_transport *h2_transport_free(struct h2_transport *t); /* closes the connection */
 /* Returns how many of the bytes were accepted. If that is not all of them, on_writable() follows. */

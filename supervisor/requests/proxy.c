@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "ipc/base/hash.h"
+#include "own_answer.h"
 #include "pod_names.h"
 #include "rayvisor/k8s.h"
 #include "supervisor/kube/transfer.h"
@@ -28,6 +29,7 @@ struct call {
     struct loop_timer *deadline; /* used while it waits for its turn */
     char *name;                  /* the name of the service; NULL if `host` is the address of a pod */
     char *host;
+    char *where;              /* "NAMESPACE/HOST:PORT" */
     uint32_t whom;            /* a hash of the destination */
     bool running, remembered; /* remembered: the pod's name was not searched for this time */
     int64_t until;            /* monotonic, ns */
@@ -51,6 +53,7 @@ struct http_proxy {
     struct pod_names pods;
     /* Hashes of destinations that gave no answer the last time. One hash may replace another. */
     uint32_t silent[SILENT];
+    struct held_targets held; /* by call.where, of no address */
 };
 
 struct http_proxy *http_proxy_new(struct supervisor *s, http_admit_fn admit) {
@@ -75,6 +78,7 @@ static void call_free(struct call *c) {
     loop_timer_free(c->deadline);
     free(c->name);
     free(c->host);
+    free(c->where);
     if (c->header != NULL) explicit_bzero(c->header, strlen(c->header));
     free(c->header);
     free(c->method);
@@ -95,6 +99,7 @@ struct http_proxy *http_proxy_free(struct http_proxy *p) {
         call_free(c);
     }
     pod_names_free(&p->pods);
+    held_targets_free(&p->held);
     free(p);
     return NULL;
 }
@@ -184,9 +189,28 @@ static bool doubt_name(struct call *c, bool no_such_pod) {
     return again;
 }
 
+static const struct kube_peer no_address;
+
+static struct http_answer held_answer(const char *where, struct rv_buf *text) {
+    rv_buf_addf(text, "refused: %s is " OWN_ANSWER_IS, where);
+    return (struct http_answer){.code = RV_E_DENIED, .message = rv_buf_str(text)};
+}
+
+/* An operator has answered. */
+static void hold(struct call *c) {
+    rv_autobuf struct rv_buf text = {0};
+    held_targets_add(&c->owner->held, c->where, &no_address);
+    struct http_answer a = held_answer(c->where, &text);
+    end_call(c, &a);
+}
+
 static void on_answer(void *arg, const struct kube_response *r) {
     struct call *c = arg;
     c->transfer = NULL;
+    if (own_answer_is(r->http_status, r->content_type)) {
+        hold(c);
+        return;
+    }
     struct http_answer a = {.status = r->http_status, .body = r->body};
     rv_autobuf struct rv_buf mp = {0};
     struct rv_error err = {0};
@@ -229,6 +253,7 @@ static void send_to(struct call *c, const char *resource, struct rv_str name) {
                                    .header = c->header,
                                    .admit = on_admit,
                                    .accept = "*/*",
+                                   .user_agent = OWN_ANSWER_USER_AGENT,
                                    .body = rv_buf_bytes(&c->body),
                                    .timeout_ms = left_ms(c),
                                    .max_body = c->max,
@@ -386,11 +411,20 @@ bool http_proxy_send(struct http_proxy *p, struct rv_str ns, const struct rv_htt
                                    "x-ray-authorization)")});
         return true;
     }
+    struct rv_str of = t.ns.n != 0 ? t.ns : ns;
+    rv_autobuf struct rv_buf where = {0}, text = {0};
+    rv_buf_addf(&where, RV_STR_FMT "/" RV_STR_FMT ":%lld", RV_STR_ARG(of), RV_STR_ARG(t.host), (long long)t.port);
+    if (held_targets_have(&p->held, rv_buf_cstr(&where), &no_address)) {
+        struct http_answer a = held_answer(rv_buf_cstr(&where), &text);
+        done(arg, &a);
+        return true;
+    }
     struct call *c = call_new(p, &t, r);
+    c->where = rv_strdup(rv_buf_str(&where));
     c->header = credential != NULL ? rv_strdup(rv_str(credential)) : NULL;
     c->done = done;
     c->arg = arg;
-    rv_buf_add_str(&c->ns, t.ns.n != 0 ? t.ns : ns);
+    rv_buf_add_str(&c->ns, of);
     c->whom = hash_key(rv_buf_str(&c->ns), t.host);
     enqueue(c);
     return true;

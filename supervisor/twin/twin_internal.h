@@ -1,9 +1,9 @@
 /* twin_internal.h - what the files of the twin share: its keys, their wants, and the fields of these.
  *
- *   twin.c    wants come and go
- *   pair.c    which object is the one that a plugin would have made
- *   fields.c  the differences of one want
- *   tell.c    documents and counts */
+ *   twin.c        wants come and go
+ *   pair.c        which object is the one that a plugin would have made
+ *   fields.c      the differences of one want
+ *   documents.c   documents and counts */
 #ifndef TWIN_TWIN_INTERNAL_H
 #define TWIN_TWIN_INTERNAL_H
 

@@ -302,8 +302,9 @@ class Account:
 
 class Operator:
     def __init__(self, dir, kube, plugins=None, extra="", wait=True, name="operator", proxy=False, kubeconfig=None, namespaces=(), kubernetes=None, level="debug", log_format="json",
-                 allow=("127.0.0.0/8",), within=(), account="rayvisor"):
+                 allow=("127.0.0.0/8",), within=(), account="rayvisor", bind="127.0.0.1"):
         self.dir, self.kube, self.level, self.log_format, self.allow = os.path.join(dir, name), kube, level, log_format, list(allow)
+        self.bind = bind
         self.within = within  # a command that runs its arguments
         os.makedirs(self.dir, exist_ok=True)
         self.config = os.path.join(self.dir, "rayvisor.yaml")
@@ -324,7 +325,7 @@ runtimeDir: {self.dir}/run
 pluginDirs: [{BUILD}/lib/rayvisor/plugins, {BUILD}/lib/rayvisor/toys]
 hostSandbox: best-effort
 log: {{format: {self.log_format}, level: {self.level}}}
-http: {{bind: "127.0.0.1:0", probeBind: "127.0.0.1:0"}}
+http: {{bind: "{self.bind}:0", probeBind: "127.0.0.1:0"}}
 requests: {{allowAddresses: {json.dumps(self.allow)}}}
 {self.extra}
 plugins: {json.dumps(self.plugins)}

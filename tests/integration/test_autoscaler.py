@@ -45,16 +45,16 @@ def first_bytes(message, field):
 
 class ControlStore:
     """Each pod that runs is a Ray node; demand and work are what the test says."""
-    def __init__(self, grpc, kube):
+    def __init__(self, grpc, kube, tls=None):
         self.kube, self.grpc = kube, grpc
         self.cpus, self.busy, self.idle_ms, self.down = [], set(), 0, False
         self.token, self.strangers = None, 0
         self.asked, self.drained, self.refused, self.reports, self.preempted = 0, [], 0, 0, []
         methods = {"GetClusterResourceState": self.state, "DrainNode": self.drain, "ReportAutoscalingState": self.report}
-        server = grpc.server(futures.ThreadPoolExecutor(4))
+        server = grpc.server(futures.ThreadPoolExecutor(4), options=[("grpc.max_connection_age_ms", 1000)] if tls else [])
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(
             SERVICE, {k: grpc.unary_unary_rpc_method_handler(self.known(v)) for k, v in methods.items()}),))
-        self.port = server.add_insecure_port("127.0.0.1:0")
+        self.port = server.add_secure_port("127.0.0.1:0", tls.credentials(grpc)) if tls else server.add_insecure_port("127.0.0.1:0")
         server.start()
         self.server = server
 
@@ -133,6 +133,7 @@ def ready(kube, name="c"):
     """Status and reason of the condition AutoscalerReady."""
     c = conditions(status_of(kube, NS, name)).get("AutoscalerReady", {})
     return c.get("status"), c.get("reason")
+def secrets_read(env): return env.sb.stats()["requests"].get("get secrets", 0)
 def explained(env, name="c"): return json.dumps(env.op.control("explain", kind="raycluster", namespace=NS, name=name))
 
 
@@ -317,11 +318,87 @@ def test_a_token_is_shown_to_the_control_store(env):
             env.kube.patch("secrets", NS, "c", {"data": {"auth_token": base64.b64encode(token.encode()).decode()}})
             store.token, asked = token, store.asked
             wait_for("an answer", lambda: store.asked > asked, 30)
+        wait_for("the condition", lambda: ready(env.kube) == ("True", "Scaling"), 30)
+        asked, read = store.asked, secrets_read(env)
+        wait_for("many answers", lambda: store.asked > asked + 40, 60) # for longer than ten seconds
+        assert secrets_read(env) == read, "a token that is taken is not read again"
         store.cpus = [(1, 2)]
         pods = wait_for("two workers", lambda: (lambda l: l if len(l) == 2 and all(p["status"].get("phase") == "Running" for p in l) else None)(workers(env.kube)), 60)
         store.cpus, store.idle_ms, store.strangers = [], 60000, 0
         wait_for("them to be drained and gone", lambda: not workers(env.kube) and len(store.drained) == len(pods), 60)
         assert store.strangers == 0 and store.reports > 0
+    finally:
+        store.stop()
+
+
+class Issuer:
+    """Plays cert-manager for one cluster: an issuer of its own, the head's certificate (which the control store has) and the workers' (which is in a Secret)."""
+    def __init__(self, dir): self.dir = dir
+
+    def openssl(self, *args): subprocess.run(["openssl", *args], check=True, capture_output=True, cwd=self.dir)
+    def read(self, name): return open(os.path.join(self.dir, name), "rb").read()
+
+    def renew(self, head):
+        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+        self.openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=ray-ca")
+        for name, names in (("head", f"DNS:localhost,DNS:{head},IP:127.0.0.1"), ("worker", "DNS:localhost,IP:127.0.0.1")):
+            self.openssl("req", "-x509", *key, "-CA", "ca.crt", "-CAkey", "ca.key", "-keyout", name + ".key", "-out", name + ".crt", "-subj", f"/CN={name}",
+                         "-addext", f"subjectAltName={names}", "-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth,clientAuth")
+
+    def configuration(self, grpc): return grpc.ssl_server_certificate_configuration([(self.read("head.key"), self.read("head.crt"))], self.read("ca.crt"))
+    def credentials(self, grpc): # what is new is asked for with each connection
+        return grpc.dynamic_ssl_server_credentials(self.configuration(grpc), lambda: self.configuration(grpc), True)
+
+    def secret(self):
+        return {k: base64.b64encode(self.read(f)).decode() for k, f in (("tls.crt", "worker.crt"), ("tls.key", "worker.key"), ("ca.crt", "ca.crt"))}
+
+    def certify(self, kube, name):
+        """The Certificates that the plugin mtls asks for are issued."""
+        for which in ("head", "worker"):
+            c = wait_for("the certificate", lambda: kube.find("certificates", NS, f"ray-{which}-cert-{name}"), 30)
+            kube.patch("certificates", NS, f"ray-{which}-cert-{name}", {"status": {"notAfter": "2099-01-01T00:00:00Z", "conditions": [{"type": "Ready", "status": "True", "reason": "Ready", "message": "",
+                "lastTransitionTime": "2026-01-01T00:00:00Z", "observedGeneration": c["metadata"]["generation"]}]}}, "status")
+
+
+def test_client_certificates(env):
+    """mTLS: our certificate is the workers', from the cluster's own issuer; a Secret that is missing or outdated is named, and a renewed one is used at once."""
+    grpc = grpc_module()
+    env.sandbox(why="a control store of this test's own")
+    for kind, plural in (("Issuer", "issuers"), ("Certificate", "certificates")): foreign_kind(env.kube, "cert-manager.io", "v1", kind, plural)
+    env.kube.namespace(NS)
+    issuer = Issuer(env.dir)
+    issuer.renew(f"c-head-svc.{NS}.svc.localhost")
+    store = ControlStore(grpc, env.kube, issuer)
+    settings = {"clusterDomain": "localhost", "featureGates": {"RayClusterMTLS": True}}
+    env.operator(plugins=[{"name": "raycluster", "settings": settings}, {"name": "mtls", "settings": {"clusterDomain": "localhost"}}, {"name": "autoscaler", "settings": settings}])
+    try:
+        c = cluster("c", store.port)
+        c["spec"]["tlsOptions"] = {"enabled": True}
+        env.kube.create("rayclusters", NS, c)
+        env.kube.create("secrets", NS, {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "ray-head-secret-c"}}) # the head's pod mounts it
+        issuer.certify(env.kube, "c")
+        wait_for("the condition", lambda: ready(env.kube) == ("False", "ControlStoreUnavailable"), 60)
+        message = conditions(status_of(env.kube, NS, "c"))["AutoscalerReady"]["message"]
+        assert f"Secret {NS}/ray-worker-secret-c cannot be used as a client certificate: object not found" in message, message
+        assert len(pods_of(env.kube, NS, "c", "headgroup")[0]["spec"]["containers"]) == 1 and store.asked == 0
+        env.kube.create("secrets", NS, {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "ray-worker-secret-c"}, "data": issuer.secret()})
+        wait_for("the condition", lambda: ready(env.kube) == ("True", "Scaling"), 30)
+        store.cpus = [(1, 2)]
+        wait_for("two workers", lambda: len([p for p in workers(env.kube) if p["status"].get("phase") == "Running"]) == 2, 60)
+        wait_for("a report", lambda: store.reports, 30)
+        read, asked = secrets_read(env), store.asked
+        wait_for("more answers over other connections", lambda: store.asked > asked + 5, 60)
+        assert secrets_read(env) == read, "the certificate is read once"
+        issuer.renew(f"c-head-svc.{NS}.svc.localhost") # the head already has the new certificates, and we have the earlier ones
+        wait_for("the control store to be refused", lambda: ": TLS: " in explained(env), 30)
+        assert len(workers(env.kube)) == 2
+        asked = store.asked
+        env.kube.patch("secrets", NS, "ray-worker-secret-c", {"data": issuer.secret()})
+        wait_for("an answer", lambda: store.asked > asked, 30)
+        store.cpus, store.idle_ms = [], 60000
+        wait_for("them to be drained and gone", lambda: not workers(env.kube) and len(store.drained) == 2, 60)
+        begins = issuer.secret()["tls.key"][80:140]
+        assert begins not in env.op.proc.output() and "PRIVATE KEY" not in env.op.proc.output()
     finally:
         store.stop()
 

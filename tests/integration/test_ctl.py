@@ -231,10 +231,12 @@ def test_report_has_no_secrets(env):
     for name in ("raycluster", "c"), ("rayjob", "j"), ("rayservice", "s"):
         base = f"{name[0]}.{ns}.{name[1]}"
         assert f"objects/{base}.yaml" in files and json.loads(files[f"explain/{base}.json"])["found"], base
+        assert json.loads(files[f"history/{base}.json"])["entries"], base
     told = files[f"objects/raycluster.{ns}.c.yaml"]
     assert all(t in told for t in ("name: mine", "key: password", "name: PLAIN", "ray.io/ft-enabled: \"false\"", "rayproject/ray")), told
     assert "entrypoint: \"HF_TOKEN=(masked) python run.py --api-key (masked)\"" in files[f"objects/rayjob.{ns}.j.yaml"]
     assert json.loads(files["status.json"])["ready"] and json.loads(files["plugins.json"])["plugins"] and "- name: raycluster" in files["config.yaml"]
+    assert json.loads(files["leaks.json"]) == {"standsBy": False, "series": []}
     v = json.loads(files["versions.json"])
     assert v["rayvisord"] == v["rayvisorctl"] and v["kubernetes"]["major"] == "1", v
     assert "not in this report: operator.log: the operator is neither the sandbox's nor in a pod" in files["README.txt"], files["README.txt"]

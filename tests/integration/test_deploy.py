@@ -71,7 +71,8 @@ CHARTS = [[], ["featureGates[0].name=RayCronJob,featureGates[0].enabled=true"], 
           ["singleNamespaceInstall=true", "watchNamespace={a,b}"], ["singleNamespaceInstall=true"], ["replicas=1", "leaderElectionEnabled=false"],
           ["configuration.enabled=true", "configuration.defaultPodLabels.team=a", "logging.stdoutEncoder=console", "config.kubernetes.maxInFlight=64"], ["config.otherOperator.action=ignore"], ["config.otherOperator.lease=theirs", "probePort=9090"],
           ["singleNamespaceInstall=true", "watchNamespace={a,b}", "config.otherOperator.namespaces={a,k}"], ["config.otherOperator.namespaces={k}"], ["config.mode=twin", "useKubernetesProxy=true"],
-          ["config.mode=twin", "featureGates[0].name=RayClusterMTLS,featureGates[0].enabled=true", "batchScheduler.name=volcano"]]
+          ["config.mode=twin", "featureGates[0].name=RayClusterMTLS,featureGates[0].enabled=true", "batchScheduler.name=volcano"],
+          ["admission.enabled=true", "admission.failurePolicy=Fail", "admission.timeoutSeconds=7"], ["admission.enabled=true", "singleNamespaceInstall=true", "watchNamespace={a,b}"], ["admission.enabled=true", "config.mode=twin"]]
 
 
 def test_chart_without_warnings(env):
@@ -99,17 +100,27 @@ def test_chart(env):
         r = subprocess.run([binary("rayvisord"), "--config", config, "--print-rbac", "--namespace", "ops"], text=True, capture_output=True)
         assert r.returncode == 0, (sets, r.stderr, text)
         roles = [o for o in objects if re.search(r"^kind: (Cluster)?Role$", o, re.M) and not re.search(r"^  name: ray\w+-(editor|viewer)-role$", o, re.M)]
-        spaces = sorted(m[1] for o in roles if not re.search("-leader-election|-other-operator", o) and (m := re.search(r"^  namespace: (\S+)$", o, re.M)))
+        spaces = sorted(m[1] for o in roles if not re.search("-leader-election|-other-operator|-admission", o) and (m := re.search(r"^  namespace: (\S+)$", o, re.M)))
         assert spaces == (["a", "b"] if "watchNamespace={a,b}" in sets else ["ops"] if "singleNamespaceInstall=true" in sets else []), (sets, spaces)
         assert rules("\n".join(roles)) == rules(r.stdout), (sets, rules("\n".join(roles)), rules(r.stdout))
-        where = lambda docs: sorted(m[1] if (m := re.search(r"^  namespace: (\S+)$", o, re.M)) else "" for o in docs if re.search(r"^kind: (Cluster)?Role$", o, re.M) and "resourceNames" in o)
+        where = lambda docs: sorted({m[1] if (m := re.search(r"^  namespace: (\S+)$", o, re.M)) else "" for o in docs if re.search(r"^kind: (Cluster)?Role$", o, re.M) and "resourceNames" in o})
         assert where(roles) == where(r.stdout.split("---\n")), (sets, where(roles), where(r.stdout.split("---\n")))
+        hooks = [o for o in objects if "kind: ValidatingWebhookConfiguration" in o]
+        assert len(hooks) == ("admission.enabled=true" in sets and "config.mode=twin" not in sets), sets
+        if not hooks: continue
+        account = re.search(r"kind: ServiceAccount\n    name: (\S+)", "\n".join(objects))[1]
+        said = subprocess.run([binary("rayvisord"), "--config", config, "--print-webhook", "--namespace", "ops", "--user", f"system:serviceaccount:ops:{account}"], text=True, capture_output=True, check=True).stdout
+        plain = lambda text: [re.sub(r"[\"\s]", "", l) for l in text.partition("webhooks:\n")[2].splitlines() if l.strip() and not l.strip().startswith("#")]
+        assert plain(hooks[0]) == plain(said), (sets, plain(hooks[0]), plain(said))
+        name = re.search(r"^  name: (\S+)$", hooks[0], re.M)[1]
+        assert re.search(r"^  name: (\S+)$", said, re.M)[1] == name and any("kind: Service\n" in o and f"name: {name}\n" in o and "targetPort: admission" in o for o in objects), name
 
 
 # What each of these says, of the chart's values; and where rayvisord reads it too, the same in its configuration file.
 REFUSED = [("reconcileConcurrency=2", "reconcileConcurrency: take it away", None), ("replicas=many", "replicas", None), ("batchScheduler.name=slurm", "batchScheduler", None),
            ("leaderElectionEnabled=false", "several replicas need leaderElectionEnabled", None), ("settings.mtls.clusterDomain=x", "this controller does not run", None),
-           ("config.plugins=x", "plugins", None), ("config.kubernetes.namespaces={a}", "namespaces", None), ("noSuchValue=1", "noSuchValue", None),
+           ("config.plugins=x", "plugins", None), ("config.admission.enabled=true", "admission", None), ("admission.failurePolicy=Maybe", "failurePolicy", "admission: {failurePolicy: Maybe}"),
+           ("admission.timeoutSeconds=1", "timeoutSeconds", "admission: {timeoutSeconds: 1}"), ("config.kubernetes.namespaces={a}", "namespaces", None), ("noSuchValue=1", "noSuchValue", None),
            ("config.kubernetes.maxInFlihgt=3", "maxInFlihgt", "kubernetes: {maxInFlihgt: 3}"), ("config.kubernetes.maxInFlight=5000", "maximum: got 5,000, want 4,096", "kubernetes: {maxInFlight: 5000}"),
            ("config.hostSandbox=some", "hostSandbox", "hostSandbox: some"), ("config.otherOperator.action=fight", "action", "otherOperator: {action: fight}"),
            ("config.leaderElection.renewSeconds=20", "renewSeconds (20) < leaseSeconds (15)", "leaderElection: {renewSeconds: 20}"),

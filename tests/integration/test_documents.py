@@ -9,6 +9,7 @@ from test_commands import KUBECTL, environment, needs_kubectl, shell
 
 BLOCK = re.compile(r"^( *)```sh\n(.*?)^\1```$", re.M | re.S)
 COMMANDS, GUIDES, HERE = "test_commands.py:", "test_guides.py:", "test_documents.py:"
+REAL = "test_ray_jobs.py:"  # of tests/real: it enters the operator's pod, which needs a kubelet
 # The first line of a block: which test types it. "not typed: " comes with a reason.
 TYPED = {
     "README.md": {
@@ -20,12 +21,12 @@ TYPED = {
     "deploy/MIGRATION.md": {
         "dir=$(mktemp -d)": "test_twin.py:the_guide",
         "kubectl -n kuberay-system scale": HERE + "from_kuberay_and_back", "kubectl apply --server-side": HERE + "from_kuberay_and_back",
-        "kubectl -n rayvisor-system rollout": "not typed: it enters the operator's pod, and no image runs in a test",
+        "kubectl -n rayvisor-system rollout": REAL + "operator_in_the_cluster",
         "kubectl -n rayvisor-system scale": HERE + "from_kuberay_and_back"},
     "deploy/helm/README.md": {"helm install rayvisor": GUIDES + "NAMES", "helm upgrade kuberay-operator": "test_deploy.py:upgrade_of_kuberays_release"},
     "deploy/kustomize/README.md": {
         "kubectl apply -f deploy/crds": COMMANDS + "installing_on_a_cluster",
-        "kubectl -n rayvisor-system exec": "not typed: it enters the operator's pod, and no image runs in a test"},
+        "kubectl -n rayvisor-system exec": REAL + "operator_in_the_cluster"},
     "deploy/guides/README.md": {"export PATH=": HERE + "programs_of_the_build"},
     "plugins/example-vendor/README.md": {"cmake -B build": HERE + "the_vendors_example", "cmake -DMANIFEST=": HERE + "the_vendors_example"},
     "plugins/rayjob/submitter/README.md": {"deploy/submitter-image.sh": HERE + "image_of_the_submitter"},
@@ -68,7 +69,8 @@ def test_each_block_has_its_test(env):
             assert by, f"{path}: no test types the block that begins with: {b[0]}"
             file, name = re.search(r"(test_\w+\.py):(\w+)", by[0]).groups() if "test_" in by[0] else (None, None)
             assert file or by[0].startswith("not typed: "), by
-            if file: assert re.search(rf"^(def test_{name}\b|{name} = )", read("tests/integration/" + file), re.M), f"{by[0]}: there is no such test"
+            where = "tests/real/" if file and REAL.startswith(file) else "tests/integration/"
+            if file: assert re.search(rf"^(def test_{name}\b|{name} = )", read(where + file), re.M), f"{by[0]}: there is no such test"
 
 
 MENTIONED = re.compile(r"`?\b(kubectl rayvisor|rayvisorctl|rayvisord)((?: +--?[a-z][a-z-]*| +[a-z|]+)+)")

@@ -149,6 +149,52 @@ def test_loopback_and_own_addresses(env):
         server.shutdown()
 
 
+class Led:
+    """What kube-proxy does behind a cluster IP, on an address that is allowed: it leads each connection to another one. Counts them."""
+
+    def __init__(self, to):
+        import threading
+        self.to, self.connections, self.socket = to, 0, socket.create_server(("127.77.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        import threading
+        while True:
+            a, _ = self.socket.accept()
+            self.connections += 1
+            b = socket.create_connection(("127.0.0.1", self.to))
+            for x, y in ((a, b), (b, a)): threading.Thread(target=self.copy, args=(x, y), daemon=True).start()
+
+    def copy(self, x, y):
+        try:
+            while got := x.recv(65536): y.sendall(got)
+            y.shutdown(socket.SHUT_WR)
+        except OSError: pass
+
+
+def test_led_to_an_operator(env):
+    """An endpoint of a tenant's making leads to a port of this operator, or of another replica, for metrics or probes: one connection finds out, and no more are made."""
+    env.sandbox(why="asks ports of the operator")
+    env.kube.namespace(NS)
+    leader = {"extra": f"leaderElection: {{enabled: true, namespace: {NS}}}"}
+    toy = {"name": "toy", "http": ["http://127.77.0.1:*/*"], "grants": [
+        {"apiVersion": "v1", "resource": "configmaps", "verbs": ["read", "create", "delete", "patch"]},
+        {"apiVersion": "events.k8s.io/v1", "resource": "events", "verbs": ["create", "patch"]}]}
+    op = env.operator(plugins=[toy], allow=["127.77.0.1"], **leader)
+    standby = env.keep(Operator(env.dir, env.kube, plugins=[toy], allow=["127.77.0.1"], name="standby", **leader))
+    ports = [op.control("status")["httpPort"], op.control("status")["probePort"], standby.control("status")["httpPort"], standby.control("status")["probePort"]]
+    for i, port in enumerate(ports):
+        led = [Led(port), Led(port)]
+        for n, way in enumerate([{}, {"grpc": "yes"}]):
+            late = 0  # requests that were too slow, on a machine that is too busy
+            for path in ("metrics", "livez", "api/jobs/"):
+                while (note := ask(env, f"led-{i}-{n}-{path[:3]}-{late}", f"http://127.77.0.1:{led[n].port}/{path}", **way)).startswith("TIMEOUT") and late < 10: late += 1
+                assert note.startswith("DENIED 0") and "127.77.0.1 is where the operator itself answers, and requests for Ray never go there" in note, (i, path, way, note)
+            assert 1 <= led[n].connections <= 1 + late, (i, way, led[n].connections)
+    op.stop(), standby.stop()
+
+
 def test_without_the_option_nothing_goes_that_way(env):
     setup(env, proxy=False)
     assert ask(env, "direct", f"http://nobody.{NS}.svc.cluster.local:8265/api/version").startswith("UNAVAILABLE 0")

@@ -57,6 +57,34 @@ def test_services_that_a_user_may_not_make(env):
     assert not any(s["spec"].get("externalIPs") for s in kube.list("services", ns))
 
 
+LED_ASTRAY = "victim-head-svc.%s.svc.cluster.local:8265/api/jobs/?x="
+
+
+def test_a_head_service_whose_name_leads_to_another_namespace(env):
+    """A name is part of the URL that the operator asks: with '/' and '?' in it, a job would be submitted to the cluster of somebody else."""
+    env.sandbox("--sim-opts", "ray_run_ms=200", why="asks the simulated Ray by way of the API server")
+    kube = env.kube
+    for ns in ("victims", "tenants"): kube.namespace(ns)
+    op = env.operator(plugins=[{"name": "raycluster"}, {"name": "rayjob"}], proxy=True)
+    kube.create("rayclusters", "victims", cluster_with("victim"))
+    kube.create("rayclusters", "tenants", cluster_with("mine"))
+    for ns, name in (("victims", "victim"), ("tenants", "mine")): wait_ready(kube, ns, name, 0)
+    # The cluster runs. Its spec is edited, and what was created by it stays.
+    kube.patch("rayclusters", "tenants", "mine", {"spec": {"headGroupSpec": {"headService": {"metadata": {"name": LED_ASTRAY % "victims"}}}}})
+    kube.create("rayjobs", "tenants", {"apiVersion": "ray.io/v1", "kind": "RayJob", "metadata": {"name": "j"}, "spec": {
+        "entrypoint": "python evil.py", "submissionMode": "HTTPMode", "clusterSelector": {"ray.io/cluster": "mine"}}})
+    why = lambda: json.dumps(job_status(kube, "tenants", "j")) + "".join(e["note"] for e in kube.list("events", "tenants") if e["regarding"]["name"] == "j")
+    refused = lambda: "may not reach http://victim-head-svc.victims.svc" in why() and "for an object of namespace tenants" in why()
+    jobs = lambda: kube.call("GET", "/api/v1/namespaces/victims/services/victim-head-svc:8265/proxy/api/jobs/")
+    try: wait_for("the refusal", lambda: refused() or jobs())
+    except AssertionError as e: raise AssertionError(f"{e}\n{why()}\n{json.dumps(status_of(kube, 'tenants', 'mine'))}")
+    assert not jobs(), f"jobs of the victim's Ray: {jobs()}"
+    note = told_once(kube, "tenants", "mine", "InvalidRayClusterSpec")
+    assert "spec.headGroupSpec.headService.metadata.name: no Service can be called" in note, note
+    assert not jobs() and refused(), (jobs(), why())
+    op.stop()
+
+
 # ---- the printed role ---------------------------------------------------------------------------------------
 
 def printed(env, op):

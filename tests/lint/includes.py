@@ -20,7 +20,7 @@ SHARED = PROTOCOL + ["supervisor/supervisor.h", "supervisor/config", "supervisor
 BUS = SHARED + ["supervisor/failure_log.h"]
 TRAIL = SHARED + ["supervisor/trail"]
 ACTIONS = BUS + ["supervisor/trail", "supervisor/bus", "supervisor/requests", "supervisor/leadership.h", "supervisor/twin"]
-PROC = ACTIONS + ["supervisor/actions", "supervisor/zoneinfo"]
+PROC = ACTIONS + ["supervisor/actions", "supervisor/zoneinfo", "supervisor/once"]
 ALLOWED = {
     "include": [],
     "ipc/base": [INCLUDE],
@@ -37,7 +37,7 @@ ALLOWED = {
     "plugins/mtls": RAY,
     "plugins/autoscaler": RAY,
     "supervisor": PROTOCOL,
-    "supervisor/ctl": RAY + ["supervisor/kube/kube.h"],  # a program for people, which knows the kinds of Ray
+    "supervisor/ctl": RAY + ["supervisor/kube/kube.h", "supervisor/config", "supervisor/plan"],  # a program for people, which knows the kinds of Ray
     "supervisor/store": BASE,
     "supervisor/curl": BASE,
     "supervisor/config": BASE,
@@ -45,8 +45,12 @@ ALLOWED = {
     "supervisor/kube": BASE + ["supervisor/store", "supervisor/curl"],
     "supervisor/config": BASE + ["supervisor/kube"],
     "supervisor/supervisor.h": SHARED,  # the objects that the parts share, by pointer
-    "supervisor/clients.c": BASE + ["supervisor/clients.h"],
-    "supervisor/clients.h": BASE,
+    "supervisor/tls_server.c": BASE + ["supervisor/tls_server.h"],
+    "supervisor/tls_server.h": BASE,
+    "supervisor/listen.c": BASE + ["supervisor/listen.h"],
+    "supervisor/listen.h": BASE,
+    "supervisor/clients.c": BASE + ["supervisor/clients.h", "supervisor/tls_server.h"],
+    "supervisor/clients.h": BASE + ["supervisor/tls_server.h"],
     "supervisor/notify.c": BASE + ["supervisor/notify.h"],
     "supervisor/notify.h": BASE,
     "supervisor/failure_log.c": SHARED + ["supervisor/failure_log.h"],
@@ -61,6 +65,8 @@ ALLOWED = {
     "supervisor/requests": SHARED + ["supervisor/curl"],
     "supervisor/twin": SHARED,
     "supervisor/actions": ACTIONS,
+    "supervisor/once": PROTOCOL + ["supervisor/config"],
+    "supervisor/plan": PROTOCOL + ["supervisor/config", "supervisor/once", "supervisor/zoneinfo"],
     "supervisor/proc": PROC,
     "supervisor/health.c": PROC + ["supervisor/health.h", "supervisor/proc"],
     "supervisor/health.h": SHARED,
@@ -68,8 +74,9 @@ ALLOWED = {
     "supervisor/twin_rounds.h": SHARED,
     "supervisor/unattended.c": ACTIONS + ["supervisor/unattended.h", "supervisor/actions"],
     "supervisor/unattended.h": SHARED,
-    "supervisor/http": PROC + ["supervisor/clients.h", "supervisor/health.h", "supervisor/unattended.h", "supervisor/proc"],
-    "supervisor/control": PROC + ["supervisor/clients.h", "supervisor/health.h", "supervisor/unattended.h", "supervisor/proc", "supervisor/http"],
+    "supervisor/admission": PROC + ["supervisor/clients.h", "supervisor/listen.h", "supervisor/tls_server.h", "supervisor/proc"],
+    "supervisor/http": PROC + ["supervisor/clients.h", "supervisor/listen.h", "supervisor/admission", "supervisor/health.h", "supervisor/unattended.h", "supervisor/proc"],
+    "supervisor/control": PROC + ["supervisor/clients.h", "supervisor/health.h", "supervisor/unattended.h", "supervisor/proc", "supervisor/admission", "supervisor/http"],
     "deploy/sandbox": BASE,
     "deploy/sandbox/storage.c": STORAGE,  # it is given its rules at birth
     "deploy/sandbox/refuse.c": STORAGE,

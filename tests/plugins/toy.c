@@ -4,7 +4,8 @@
  * it reconciles that one object: crash, hang, leak, flood, deny (requests a Secret that it was not granted), slow,
  * probe (tries what the sandbox forbids), scribble (fills the disk by the recording), chatter (logs much, once), http
  * (sends a request to data.url, with data.grpc = yes by gRPC, and reports the answer in an event). A ConfigMap with the
- * label toy-note=yes concerns the one that its data.of names; map() dies on it if its data.mode is crash. */
+ * label toy-note=yes concerns the one that its data.of names; map() dies on it if its data.mode is crash. validate()
+ * does what data.verdict says: refuse, warn, crash, hang. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -274,6 +275,18 @@ static void toy_map(void *state, const struct rv_object *o, int32_t deleted) {
     t->api->requeue(t->host, &(struct rv_key){o->ns, rv_path_str(o->value, "data.of")}, 0);
 }
 
+static void toy_validate(void *state, const struct rv_object *o, const struct rv_object *before,
+                         struct rv_verdict *ret) {
+    struct toy *t = state;
+    struct rv_str how = rv_path_str(o->value, "data.verdict");
+    (void)before;
+    if (rv_str_is(how, "crash")) abort();
+    if (rv_str_is(how, "hang")) raise(SIGSTOP);
+    ret->refused = rv_str_is(how, "refuse");
+    ret->message = RV_STR("data.verdict is refuse; accepted is anything else");
+    if (rv_str_is(how, "warn")) ret->warnings = t->api->keep(t->host, RV_STR("data.verdict is warn\nand another"));
+}
+
 #ifndef TOY_NAME
 #define TOY_NAME "toy"
 #endif
@@ -331,5 +344,6 @@ static const struct rv_plugin toy = {.size = sizeof toy,
                                      .reconcile = toy_reconcile,
                                      .map = toy_map,
                                      .settings_changed = toy_settings,
-                                     .fini = toy_fini};
+                                     .fini = toy_fini,
+                                     .validate = toy_validate};
 RV_PLUGIN(toy)

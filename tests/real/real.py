@@ -43,7 +43,7 @@ def put_file(kube, ns, name):
     kube.create("configmaps", ns, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "app"}, "data": {name: text}})
 
 
-def on_node(env, plugins, proxy=False):
+def on_node(env, plugins, proxy=False, **operator):
     """A namespace of its own and an operator. It reaches Ray through the API server (proxy), or as in a pod: by the cluster's DNS, Services and
     pods' addresses. It runs on this machine, so it gets a resolv.conf that nobody else sees."""
     need_node()
@@ -56,7 +56,7 @@ def on_node(env, plugins, proxy=False):
         resolv = os.path.join(env.dir, "resolv.conf")
         with open(resolv, "w") as f: f.write(f"nameserver {DNS}\noptions timeout:2\n")
         within = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"', resolv]
-    env.operator(plugins=plugins, proxy=proxy, within=within, namespaces=[env.ns])
+    env.operator(plugins=plugins, proxy=proxy, within=within, namespaces=[env.ns], **operator)
     return env.kube, env.ns
 
 

@@ -88,8 +88,44 @@ def test_sidecar_that_ends_before_the_workers_are_ready(env):
     wait_for("the clusters to be deleted", lambda: gone(kube, ns), SLOW)
 
 
+DOCUMENTED = {"deploy/kustomize/README.md": "kubectl -n rayvisor-system exec", "deploy/MIGRATION.md": "kubectl -n rayvisor-system rollout",
+              "deploy/guides/install.md": "kubectl -n rayvisor-system rollout", "deploy/guides/README.md": "`kubectl -n rayvisor-system exec"}
+
+
+def documented_lines():
+    """Each line of these documents that enters the operator's pod, and what stands in its block before it."""
+    out = []
+    for path, beginning in DOCUMENTED.items():
+        text = open(os.path.join(ROOT, path)).read()
+        found = [l.strip() for b in re.findall(r"```sh\n(.*?)```", text, re.S) for l in b.splitlines() if " exec " in b] if beginning[0] != "`" else re.findall(r"`(kubectl [^`]* exec [^`]*)`", text)
+        assert found and any(" exec " in l for l in found) and found[0].startswith(beginning.strip("`")), (path, found)
+        out += [(path, l) for l in found if l]
+    return out
+
+
+def type_documented_lines(env, ns, name):
+    """As they stand there, but for NAME and NAMESPACE. `deployment/rayvisor` may be the replica that stands by: then it names the pod to ask."""
+    tools = os.path.join(env.dir, "tools")
+    os.makedirs(tools, exist_ok=True)
+    os.symlink(f"{BIN}/kubectl", f"{tools}/kubectl")
+    shell = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "KUBECONFIG": f"{NODE}/kubeconfig"}
+    for path, line in documented_lines():
+        line = re.sub(r"\bNAMESPACE\b", ns, line)
+        line = re.sub(r"\bNAME\b", name, line)
+        r = subprocess.run(["sh", "-c", line], env=shell, capture_output=True, text=True, timeout=120)
+        asked = re.search(r"this replica stands by and decides nothing: ask (\S+?),", r.stdout + r.stderr)
+        if asked:
+            assert r.returncode != 0 and " explain " in line, (path, line, r)
+            r = subprocess.run(["sh", "-c", re.sub(r"deploy(ment)?/rayvisor", f"pod/{asked[1]}", line)], env=shell, capture_output=True, text=True, timeout=120)
+        assert r.returncode == 0, (path, line, r.stdout + r.stderr)
+        want = "raycluster" if " exec " in line else "successfully rolled out"
+        assert want in r.stdout, (path, line, r.stdout)
+        if " explain " in line: assert name in r.stdout, (path, line, r.stdout)
+
+
 def test_operator_in_the_cluster(env):
-    """As deploy/kustomize installs it: two replicas of the image, of which one acts, and the other goes on when that one is gone."""
+    """As deploy/kustomize installs it: two replicas of the image, of which one acts, and the other goes on when that one is gone. What the
+    documents type into its pods is typed."""
     need_node()
     subprocess.run([os.path.join(ROOT, "deploy/image.sh"), "docker.io/library/rayvisor:0.1.0", f"{env.dir}/rayvisor.tar"], check=True, env={**os.environ, "RAYVISOR_BUILD": BUILD})
     subprocess.run(["ctr", "--address", f"{NODE}/containerd.sock", "-n", "k8s.io", "images", "import", f"{env.dir}/rayvisor.tar"], check=True, capture_output=True)
@@ -109,6 +145,7 @@ def test_operator_in_the_cluster(env):
             raise AssertionError(f"{e}\n{kubectl('describe', 'pods', '-n', home).stdout[-3000:]}\n{kubectl('logs', '-n', home, 'deploy/rayvisor').stdout[-3000:]}")
         kube.create("rayclusters", ns, {"apiVersion": "ray.io/v1", "kind": "RayCluster", "metadata": {"name": "c"}, "spec": real_cluster()})
         wait_ready(kube, ns, "c", 0, SLOW)
+        type_documented_lines(env, ns, "c")
         first = next(p for p in ready() if holder().startswith(p))
         kube.delete("pods", home, first)
         wait_for("the other to act", lambda: holder() and not holder().startswith(first), 60)

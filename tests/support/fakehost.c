@@ -44,6 +44,7 @@ struct rv_fakehost {
     size_t change_n, request_n;
     uint64_t writes, instance;
     struct rv_buf explained;
+    struct rv_buf *refusal, *warnings; /* of the question that is being asked */
 };
 
 /* ---- random numbers
@@ -179,6 +180,29 @@ void rv_fakehost_resync(struct rv_fakehost *h) {
     hear(h, &m);
 }
 
+static void add_projected(const struct rv_fakehost *h, struct rv_val object, struct rv_buf *out) {
+    rv_autobuf struct rv_buf json = {0};
+    rv_json_write(object, &json);
+    if (rv_json_to_mp(rv_buf_str(&json), h->fields[0], out, NULL) != 0) abort();
+}
+
+bool rv_fakehost_validate(struct rv_fakehost *h, struct rv_val object, struct rv_val before, struct rv_buf *refusal,
+                          struct rv_buf *warnings) {
+    rv_autobuf struct rv_buf pair = {0};
+    size_t n = refusal->n;
+    rv_mp_array(&pair, rv_val_present(before) ? 2 : 1);
+    add_projected(h, object, &pair);
+    if (rv_val_present(before)) add_projected(h, before, &pair);
+    struct msg m = {.type = MSG_VALIDATE,
+                    .validate = {.ns = RV_STR(RV_FAKE_NAMESPACE), .name = rv_path_str(object, "metadata.name")},
+                    .payload = rv_buf_bytes(&pair)};
+    h->refusal = refusal;
+    h->warnings = warnings;
+    hear(h, &m);
+    h->refusal = h->warnings = NULL;
+    return refusal->n == n;
+}
+
 /* ---- what the plugin asks for ------------------------------------------------------------------------------------ */
 
 static void on_send(void *arg, struct msg *m) {
@@ -193,6 +217,10 @@ static void on_send(void *arg, struct msg *m) {
     }
     if (m->type == MSG_METRIC && h->o.metric != NULL)
         h->o.metric(h->o.arg, m->metric.name, m->metric.type, m->metric.value, m->metric.labels);
+    if (m->type == MSG_VERDICT && h->refusal != NULL) {
+        rv_buf_add_str(h->refusal, m->verdict.message);
+        rv_buf_add_str(h->warnings, m->verdict.warnings);
+    }
     if (m->type != MSG_ACTION) return;
     struct request *r = rv_alloc(sizeof *r), **last = &h->requests;
     m->seq = 1;

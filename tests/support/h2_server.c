@@ -41,10 +41,11 @@ struct h2_server {
     struct loop_watch *watch;
     SSL_CTX *ctx;
     struct peer *peers;
-    size_t accepted, open, requests;
+    size_t accepted, open, requests, resets;
     unsigned refused;
     bool hang;
     struct rv_buf header;
+    char client[64];
     struct rv_buf said; /* the body for other paths */
 };
 
@@ -206,6 +207,15 @@ static int on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t
     return 0;
 }
 
+static void note_client(struct peer *p) {
+    X509 *x = p->ssl != NULL ? SSL_get1_peer_certificate(p->ssl) : NULL;
+    p->server->client[0] = 0;
+    if (x != NULL)
+        X509_NAME_get_text_by_NID(X509_get_subject_name(x), NID_commonName, p->server->client,
+                                  (int)sizeof p->server->client);
+    X509_free(x);
+}
+
 static int on_frame(nghttp2_session *ng, const nghttp2_frame *f, void *arg) {
     struct peer *p = arg;
     bool ends =
@@ -213,6 +223,7 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *f, void *arg) {
     struct request *r = ends ? nghttp2_session_get_stream_user_data(ng, f->hd.stream_id) : NULL;
     if (r == NULL) return 0;
     p->server->requests++;
+    note_client(p);
     for (size_t i = 0; i < RV_ARRAY_LEN(answers); i++)
         if (strcmp(answers[i].path, r->path) == 0) {
             answers[i].say(r);
@@ -227,8 +238,8 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *f, void *arg) {
 
 static int on_close(nghttp2_session *ng, int32_t id, uint32_t error, void *arg) {
     struct request *r = nghttp2_session_get_stream_user_data(ng, id);
-    (void)error;
-    (void)arg;
+    struct peer *p = arg;
+    p->server->resets += error == NGHTTP2_CANCEL;
     if (r != NULL) request_free(r);
     return 0;
 }
@@ -367,9 +378,21 @@ struct h2_server *h2_server_free(struct h2_server *s) {
     return NULL;
 }
 
+void h2_server_want_clients(struct h2_server *s, const struct tls_pair *issuer, int at_most) {
+    BIO *b = BIO_new_mem_buf(issuer->cert.p, (int)issuer->cert.n);
+    X509 *x = PEM_read_bio_X509(b, NULL, NULL, NULL);
+    must(x != NULL && X509_STORE_add_cert(SSL_CTX_get_cert_store(s->ctx), x) == 1);
+    must(SSL_CTX_set_max_proto_version(s->ctx, at_most) == 1);
+    SSL_CTX_set_verify(s->ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    X509_free(x);
+    BIO_free(b);
+}
+
+const char *h2_server_client(const struct h2_server *s) { return s->client; }
 unsigned h2_server_port(const struct h2_server *s) { return s->port; }
 size_t h2_server_accepted(const struct h2_server *s) { return s->accepted; }
 size_t h2_server_open(const struct h2_server *s) { return s->open; }
+size_t h2_server_resets(const struct h2_server *s) { return s->resets; }
 size_t h2_server_requests(const struct h2_server *s) { return s->requests; }
 const char *h2_server_header(const struct h2_server *s) { return rv_buf_cstr((struct rv_buf *)(uintptr_t)&s->header); }
 

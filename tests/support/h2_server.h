@@ -23,10 +23,16 @@ struct h2_server;
 /* own is NULL for a connection without TLS. */
 struct h2_server *h2_server_new(struct loop *l, const struct tls_pair *own);
 struct h2_server *h2_server_free(struct h2_server *s);
+/* From now on only clients with a certificate of that issuer; at_most: the newest version of TLS, such as
+ * TLS1_2_VERSION. */
+void h2_server_want_clients(struct h2_server *s, const struct tls_pair *issuer, int at_most);
+const char *
+h2_server_client(const struct h2_server *s); /* the name in the certificate of the newest request's client */
 unsigned h2_server_port(const struct h2_server *s);
 size_t h2_server_accepted(const struct h2_server *s); /* connections so far */
 size_t h2_server_open(const struct h2_server *s);     /* open connections */
 size_t h2_server_requests(const struct h2_server *s);
+size_t h2_server_resets(const struct h2_server *s);      /* requests that the client took back */
 const char *h2_server_header(const struct h2_server *s); /* of the newest request, authorization and te: "A: b\n..." */
 void h2_server_say(struct h2_server *s, struct rv_bytes body); /* for paths that are not listed above */
 void h2_server_hang(struct h2_server *s, bool hang);           /* stops reading */

@@ -66,6 +66,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   "log" (dict "format" (ternary "text" "json" (eq .Values.logging.stdoutEncoder "console")) "level" .Values.logging.level)
   "kubernetes" (dict "namespaces" (get (include "rayvisor.namespaces" . | fromYaml) "list") "proxyHttp" .Values.useKubernetesProxy "qps" (int $rate.qps) "burst" (int $rate.burst))
   "leaderElection" $lead "plugins" $plugins }}
+{{- if include "rayvisor.admission" . }}
+{{- $a := .Values.admission }}
+{{- $_ := set $own "admission" (dict "enabled" true "bind" (printf "0.0.0.0:%v" $a.port) "name" (include "rayvisor.webhook" .) "namespace" .Release.Namespace "failurePolicy" $a.failurePolicy "timeoutSeconds" (int $a.timeoutSeconds)) }}
+{{- end }}
 {{- mergeOverwrite $own (deepCopy .Values.config) | toYaml }}
 {{- end }}
 
@@ -94,6 +98,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{/* Not empty for an operator that writes nothing: it reads what it would write. */}}
 {{- define "rayvisor.twin" -}}{{ ternary "true" "" (eq (.Values.config.mode | default "operate") "twin") }}{{- end }}
+
+{{/* Not empty where the webhook is served; a twin serves none. */}}
+{{- define "rayvisor.admission" -}}{{ if and .Values.admission.enabled (not (include "rayvisor.twin" .)) }}true{{ end }}{{- end }}
+{{/* The name of its Service, Secret and ValidatingWebhookConfiguration. */}}
+{{- define "rayvisor.webhook" -}}{{ printf "%s-admission" (include "rayvisor.fullname" . | trunc 53 | trimSuffix "-") }}{{- end }}
 
 {{/* What rayvisord --print-rbac prints for this configuration, from the same manifests; a test compares. */}}
 {{- define "rayvisor.rules" -}}

@@ -1,29 +1,12 @@
 /* respond.c - answers: a Kubernetes Status with its details, and objects in the requested form. */
 #include "http.h"
-#include "ipc/base/json_writer.h"
 #include "rayvisor/json.h"
 
 void sb_respond_status(struct sb_response *r, const struct sb_status *st) {
     r->http = st->http;
     r->retry_after = st->retry_after;
     rv_buf_clear(&r->body);
-    struct jsonw w = {.out = &r->body};
-    jsonw_begin_object(&w, NULL);
-    jsonw_text(&w, "kind", "Status");
-    jsonw_text(&w, "apiVersion", "v1");
-    jsonw_begin_object(&w, "metadata");
-    jsonw_end_object(&w);
-    jsonw_text(&w, "status", "Failure");
-    jsonw_text(&w, "message", st->message);
-    jsonw_text(&w, "reason", st->reason);
-    if (st->details != NULL || st->retry_after > 0) {
-        jsonw_begin_object(&w, "details");
-        jsonw_members(&w, rv_str(st->details));
-        if (st->retry_after > 0) jsonw_int(&w, "retryAfterSeconds", st->retry_after);
-        jsonw_end_object(&w);
-    }
-    jsonw_int(&w, "code", st->http);
-    jsonw_end_object(&w);
+    sb_status_write(st, &r->body);
 }
 
 void sb_fail(struct sb_response *r, int http, const char *reason, const char *message) {

@@ -4,24 +4,19 @@
 
 #include "json.h"
 #include "rayvisor/json.h"
+#include "ruleset.h"
 
 #include <stdlib.h>
 
 #define ANNOTATION_BEHAVIOUR "sandbox.rayvisor.io/behavior"
 
 struct rule {
-    /* `left` is how many more pods it may take; -1 means any number. */
-    int64_t id, left;
+    struct sim_rule rule;
+    int64_t left; /* how many more pods it may take; -1 means any number */
     char *ns, *prefix;
     struct rv_selector *labels;
     struct sim_effect *effect;
 };
-struct rules {
-    struct rule *v;
-    size_t n;
-    int64_t last_id;
-};
-
 static const char *const kinds[EFFECT_N] = {
     [EFFECT_NEVER_SCHEDULE] = "never-schedule",
     [EFFECT_IMAGE_PULL_ERROR] = "image-pull-error",
@@ -44,11 +39,6 @@ struct sim_effect *sim_effect_unref(struct sim_effect *e) {
     return NULL;
 }
 
-static char *text_or_null(struct rv_val args, const char *key) {
-    struct rv_str s = rv_path_str(args, key);
-    return s.n != 0 ? rv_strdup(s) : NULL;
-}
-
 int sim_rule_effect(struct rv_str kind, struct rv_val args, struct sim_effect **ret, struct rv_error *err) {
     unsigned k = 0;
     while (k < EFFECT_N && !rv_str_is(kind, kinds[k])) k++;
@@ -61,10 +51,10 @@ int sim_rule_effect(struct rv_str kind, struct rv_val args, struct sim_effect **
     struct sim_effect *e = rv_alloc(sizeof *e);
     e->refs = 1;
     e->kind = (enum sim_effect_kind)k;
-    e->container = text_or_null(rv_val_get(args, "match"), "container");
-    if (e->container == NULL) e->container = text_or_null(args, "container");
-    e->reason = text_or_null(args, "reason");
-    e->message = text_or_null(args, "message");
+    e->container = sim_rule_text(args, "match.container");
+    if (e->container == NULL) e->container = sim_rule_text(args, "container");
+    e->reason = sim_rule_text(args, "reason");
+    e->message = sim_rule_text(args, "message");
     e->exit_code = (int)rv_path_int(args, "exitCode", 1);
     int64_t times = rv_path_int(args, "times", 0);
     e->times = times > 0 && times < 1000000 ? (unsigned)times : 0;
@@ -104,22 +94,6 @@ static void give(struct sim_pod *p, struct sim_effect *e) {
 
 /* ---- rules ---- */
 
-void *sim_rules_new(void) { return rv_alloc(sizeof(struct rules)); }
-
-static void rule_clear(struct rule *r) {
-    free(r->ns);
-    free(r->prefix);
-    rv_selector_free(r->labels);
-    sim_effect_unref(r->effect);
-}
-
-void sim_rules_free(void *rules) {
-    struct rules *s = rules;
-    for (size_t i = 0; i < s->n; i++) rule_clear(&s->v[i]);
-    free(s->v);
-    free(s);
-}
-
 /* Reads "crash", or as JSON the body of a rule: {"do": "crash", "exitCode": 137}. */
 static void annotated(struct sim *m, struct sim_pod *p, struct rv_str text) {
     rv_autobuf struct rv_buf b = {0};
@@ -141,12 +115,12 @@ static void annotated(struct sim *m, struct sim_pod *p, struct rv_str text) {
 }
 
 void sim_rules_claim(struct sim *m, struct sim_pod *p, struct rv_val pod) {
-    struct rules *s = sim_pods_of(m)->rules;
+    const struct sim_ruleset *s = sim_pods_of(m)->rules;
     struct rv_val labels = rv_val_path(pod, "metadata.labels");
     struct rv_str own = rv_val_str(rv_val_get(rv_val_path(pod, "metadata.annotations"), ANNOTATION_BEHAVIOUR));
     if (own.n != 0) annotated(m, p, own);
     for (size_t i = 0; i < s->n; i++) {
-        struct rule *r = &s->v[i];
+        struct rule *r = (struct rule *)s->v[i];
         if (r->left == 0 || (r->ns != NULL && !rv_str_is(p->ns, r->ns))) continue;
         if (r->prefix != NULL && !rv_str_starts(p->name, r->prefix)) continue;
         if (r->labels != NULL && !rv_selector_matches(r->labels, labels)) continue;
@@ -155,70 +129,35 @@ void sim_rules_claim(struct sim *m, struct sim_pod *p, struct rv_val pod) {
     }
 }
 
-static int rule_add(struct rules *s, struct rv_val body, struct rv_buf *out, struct rv_error *err) {
-    struct rv_val match = rv_val_get(body, "match"), selector = rv_val_get(match, "labelSelector");
-    struct rule r = {.id = s->last_id + 1, .left = rv_path_int(body, "count", -1)};
-    int e = sim_rule_effect(rv_path_str(body, "do"), body, &r.effect, err);
-    if (e != 0) return e;
-    if (rv_val_set(selector)) {
-        struct rv_str text = rv_val_str(selector);
-        r.labels = text.n != 0 ? rv_selector_parse(text, err) : rv_selector_from_val(selector, err);
-        if (r.labels == NULL) {
-            rule_clear(&r);
-            return RV_E_INVALID;
-        }
-    }
-    r.ns = text_or_null(match, "namespace");
-    r.prefix = text_or_null(match, "name");
-    s->v = rv_realloc_array(s->v, s->n + 1, sizeof *s->v);
-    s->v[s->n++] = r;
-    s->last_id = r.id;
-    sim_json_count(out, "id", (uint64_t)r.id);
-    return 0;
+static int rule_read(struct sim_rule *rule, struct rv_val body, struct rv_error *err) {
+    struct rule *r = (struct rule *)rule;
+    struct rv_val selector = rv_val_path(body, "match.labelSelector");
+    r->left = rv_path_int(body, "count", -1);
+    r->ns = sim_rule_text(body, "match.namespace");
+    r->prefix = sim_rule_text(body, "match.name");
+    int e = sim_rule_effect(rv_path_str(body, "do"), body, &r->effect, err);
+    if (e != 0 || !rv_val_set(selector)) return e;
+    struct rv_str text = rv_val_str(selector);
+    r->labels = text.n != 0 ? rv_selector_parse(text, err) : rv_selector_from_val(selector, err);
+    return r->labels != NULL ? 0 : RV_E_INVALID;
 }
 
-static void rules_list(const struct rules *s, struct rv_buf *out) {
-    struct jsonw w = {.out = out};
-    jsonw_begin_object(&w, NULL);
-    jsonw_begin_array(&w, "rules");
-    for (size_t i = 0; i < s->n; i++) {
-        const struct rule *r = &s->v[i];
-        jsonw_begin_object(&w, NULL);
-        jsonw_int(&w, "id", r->id);
-        jsonw_text(&w, "do", kinds[r->effect->kind]);
-        sim_json_text(&w, "namespace", r->ns);
-        sim_json_text(&w, "name", r->prefix);
-        sim_json_text(&w, "container", r->effect->container);
-        if (r->left >= 0) jsonw_int(&w, "left", r->left);
-        jsonw_end_object(&w);
-    }
-    jsonw_end_array(&w);
-    jsonw_end_object(&w);
+static void rule_write(const struct sim_rule *rule, struct jsonw *w) {
+    const struct rule *r = (const struct rule *)rule;
+    jsonw_text(w, "do", kinds[r->effect->kind]);
+    sim_json_text(w, "namespace", r->ns);
+    sim_json_text(w, "name", r->prefix);
+    sim_json_text(w, "container", r->effect->container);
+    if (r->left >= 0) jsonw_int(w, "left", r->left);
 }
 
-/* rest: "" means all rules, otherwise the id of one. Pods that a rule has taken keep its effect. */
-int sim_rules_control(struct sim *m, struct rv_str method, struct rv_str rest, struct rv_val body, struct rv_buf *out,
-                      struct rv_error *err) {
-    struct rules *s = sim_pods_of(m)->rules;
-    if (rest.n == 0 && rv_str_is(method, "POST")) return rule_add(s, body, out, err);
-    if (rest.n == 0 && rv_str_is(method, "GET")) {
-        rules_list(s, out);
-        return 0;
-    }
-    if (!rv_str_is(method, "DELETE"))
-        return rv_error_set(err, RV_E_DENIED, "rules take GET, POST and DELETE, not " RV_STR_FMT, RV_STR_ARG(method));
-    int64_t id = 0;
-    if (rest.n != 0 && rv_str_to_int(rest, 1, INT64_MAX, &id) != 0)
-        return rv_error_set(err, RV_E_INVALID, "\"" RV_STR_FMT "\" is not the id of a rule", RV_STR_ARG(rest));
-    size_t kept = 0, before = s->n;
-    for (size_t i = 0; i < s->n; i++) {
-        if (id == 0 || s->v[i].id == id)
-            rule_clear(&s->v[i]);
-        else
-            s->v[kept++] = s->v[i];
-    }
-    s->n = kept;
-    if (id != 0 && kept == before) return rv_error_set(err, RV_E_NOT_FOUND, "there is no rule %lld", (long long)id);
-    sim_json_count(out, "deleted", before - kept);
-    return 0;
+static void rule_clear(struct sim_rule *rule) {
+    struct rule *r = (struct rule *)rule;
+    free(r->ns);
+    free(r->prefix);
+    rv_selector_free(r->labels);
+    sim_effect_unref(r->effect);
 }
+
+/* Pods that a rule has taken keep its effect when the rule is deleted. */
+const struct sim_rule_type sim_pod_rules = {sizeof(struct rule), rule_read, rule_write, rule_clear};

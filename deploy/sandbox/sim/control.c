@@ -192,7 +192,8 @@ int sim_control(struct sim *m, struct rv_str method, struct rv_str path, struct 
         state(m, out);
         return 0;
     }
-    if (rv_str_is(area, "pods") && second.n == 0) return sim_rules_control(m, method, first, body, out, err);
+    if (rv_str_is(area, "pods") && second.n == 0)
+        return sim_ruleset_control(sim_pods_of(m)->rules, method, first, body, out, err);
     if (rv_str_is(area, "ray")) return ray_control(m, method, first, second, body, out, err);
     if (!rv_str_is(method, "POST")) return rv_error_set(err, RV_E_DENIED, "this path takes POST only");
     if (rv_str_is(area, "pods"))

@@ -1,6 +1,8 @@
 /* json.c - see json.h. */
 #include "json.h"
 
+#include "deploy/sandbox/storage.h"
+
 void sim_json_text(struct jsonw *w, const char *key, const char *text) {
     if (text != NULL) jsonw_text(w, key, text);
 }
@@ -13,15 +15,8 @@ void sim_json_count(struct rv_buf *out, const char *key, uint64_t n) {
 }
 
 void sim_json_status(struct rv_buf *out, int http, const char *reason, const char *message) {
-    struct jsonw w = {.out = out};
-    jsonw_begin_object(&w, NULL);
-    jsonw_text(&w, "kind", "Status");
-    jsonw_text(&w, "apiVersion", "v1");
-    jsonw_begin_object(&w, "metadata");
-    jsonw_end_object(&w);
-    jsonw_text(&w, "status", "Failure");
-    jsonw_text(&w, "message", message);
-    jsonw_text(&w, "reason", reason);
-    jsonw_int(&w, "code", http);
-    jsonw_end_object(&w);
+    struct sb_status st = {0};
+    sb_status_set(&st, http, reason, "%s", message);
+    sb_status_write(&st, out);
+    sb_status_clear(&st);
 }

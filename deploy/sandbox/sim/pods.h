@@ -4,6 +4,7 @@
 #define RV_SANDBOX_SIM_PODS_H
 
 #include "nodes.h"
+#include "ruleset.h"
 
 enum sim_step {
     STEP_HELD,      /* scheduling gates, or another scheduler */
@@ -84,7 +85,7 @@ struct sim_pods {
     bool freed;     /* capacity was freed */
     struct sim_timer retry;
     unsigned next_ip;
-    void *rules; /* behaviours.c */
+    struct sim_ruleset *rules; /* behaviours.c */
 };
 static inline struct sim_pods *sim_pods_of(struct sim *m) { return m->modules[SIM_PODS]; }
 static inline struct sim_ref sim_pod_ref(struct sim *m, const struct sim_pod *p) {
@@ -122,14 +123,11 @@ struct rv_str sim_mounts_missing(struct sim *m, struct rv_arena *a, struct rv_va
 struct rv_str sim_env_missing(struct sim *m, struct rv_arena *a, struct rv_str ns, struct rv_val container);
 
 /* behaviours.c */
-void *sim_rules_new(void);
-void sim_rules_free(void *rules);
+extern const struct sim_rule_type sim_pod_rules;
 void sim_rules_claim(struct sim *m, struct sim_pod *p, struct rv_val pod); /* called once, when the pod appears */
 const struct sim_effect *sim_effect_of(const struct sim_pod *p, enum sim_effect_kind kind, struct rv_str container);
 int64_t sim_delay_of(const struct sim_pod *p, size_t offset, int64_t otherwise);
 struct sim_effect *sim_effect_unref(struct sim_effect *e);
-int sim_rules_control(struct sim *m, struct rv_str method, struct rv_str rest, struct rv_val body, struct rv_buf *out,
-                      struct rv_error *err);
 int sim_rule_effect(struct rv_str kind, struct rv_val args, struct sim_effect **ret, struct rv_error *err);
 
 /* volumes.c: what the pod's claims lack before it can be bound. Empty if nothing. */

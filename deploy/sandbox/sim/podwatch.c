@@ -197,7 +197,7 @@ static void *pods_make(struct sim *m, struct rv_error *err) {
     struct sim_pods *s = rv_alloc(sizeof *s);
     (void)m;
     s->retry.fn = sim_schedule_retry;
-    s->rules = sim_rules_new();
+    s->rules = sim_ruleset_new(&sim_pod_rules);
     return s;
 }
 
@@ -210,7 +210,7 @@ static void pods_free(struct sim *m, void *module) {
     }
     sim_timer_disarm(m, &s->retry);
     sim_map_free(&s->map);
-    sim_rules_free(s->rules);
+    sim_ruleset_free(s->rules);
     free(s);
 }
 

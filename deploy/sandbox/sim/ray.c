@@ -461,7 +461,7 @@ static void *ray_make(struct sim *m, struct rv_error *err) {
     (void)m;
     (void)err;
     struct ray *r = rv_alloc(sizeof *r);
-    r->rules = rayrules_new();
+    r->rules = sim_ruleset_new(&rayrules_type);
     return r;
 }
 
@@ -471,7 +471,7 @@ static void ray_free(struct sim *m, void *module) {
     while (r->later != NULL) late_free(r->later);
     for (struct ray_head *h; (h = sim_map_any(&r->heads)) != NULL;) head_free(r, h);
     sim_map_free(&r->heads);
-    rayrules_free(r->rules);
+    sim_ruleset_free(r->rules);
     free(r);
 }
 

@@ -31,7 +31,7 @@ static void show(struct ray_head *h, struct rv_buf *out) {
 int ray_control(struct sim *m, struct rv_str method, struct rv_str first, struct rv_str second, struct rv_val body,
                 struct rv_buf *out, struct rv_error *err) {
     if (second.n == 0) {
-        int e = rayrules_control(m, method, first, body, out, err);
+        int e = sim_ruleset_control(ray_of(m)->rules, method, first, body, out, err);
         sim_map_each(&ray_of(m)->heads, advance, NULL); /* what was held up may continue, or is held up from now on */
         return e;
     }

@@ -6,6 +6,7 @@
 
 #include "internal.h"
 #include "rayvisor/json.h"
+#include "ruleset.h"
 
 /* Labels of the pods of a Ray cluster. The sandbox includes nothing of the controllers (plugins/ray/fields.h). */
 #define SIM_LABEL_CLUSTER "ray.io/cluster"
@@ -49,8 +50,8 @@ struct ray_head {
 };
 struct ray {
     struct sim_map heads;
-    void *rules;            /* rayrules.c */
-    struct ray_late *later; /* answers that come late or never */
+    struct sim_ruleset *rules; /* rayrules.c */
+    struct ray_late *later;    /* answers that come late or never */
 };
 static inline struct ray *ray_of(struct sim *m) { return m->modules[SIM_RAY]; }
 

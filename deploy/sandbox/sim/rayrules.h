@@ -3,6 +3,7 @@
 #define RV_SANDBOX_SIM_RAYRULES_H
 
 #include "raynode.h"
+#include "ruleset.h"
 
 enum rayrule_text {
     RULE_DASHBOARD,
@@ -23,20 +24,18 @@ enum rayrule_number {
     RULE_NUMBERS
 };
 struct rayrule {
-    int64_t id;
+    struct sim_rule rule;
     char *ns, *prefix, *app;       /* NULL matches any */
     char *texts[RULE_TEXTS];       /* NULL if not set */
     int64_t numbers[RULE_NUMBERS]; /* negative if not set */
 };
 
-void *rayrules_new(void);
-void rayrules_free(void *rules);
+extern const struct sim_rule_type rayrules_type;
+
 /* app NULL means the cluster as a whole. */
 const char *rayrules_text(const struct ray_head *h, const char *app, enum rayrule_text what);
 int64_t rayrules_number(const struct ray_head *h, const char *app, enum rayrule_number what, int64_t otherwise);
 /* The rule that changes this request to a dashboard; it is counted. NULL if there is none. */
 const struct rayrule *rayrules_dashboard(struct ray_head *h, struct rv_str path);
-int rayrules_control(struct sim *m, struct rv_str method, struct rv_str rest, struct rv_val body, struct rv_buf *out,
-                     struct rv_error *err);
 
 #endif

@@ -21,7 +21,15 @@
 #include "ipc/base/random.h"
 #include "rayvisor/json.h"
 
-enum { EXIT_SUCCEEDED = 0, EXIT_FAILED = 1, EXIT_STOPPED = 2, EXIT_LOST = 3, EXIT_REFUSED = 69, EXIT_SIGNAL = 143 };
+enum {
+    EXIT_SUCCEEDED = 0,
+    EXIT_FAILED = 1,
+    EXIT_STOPPED = 2,
+    EXIT_LOST = 3,
+    EXIT_REFUSED = 69,
+    EXIT_OUTPUT = 74,
+    EXIT_SIGNAL = 143
+};
 enum {
     WAIT_MS = 2000,
     WAIT_MOST_MS = 15000,
@@ -162,7 +170,7 @@ static void print(struct program *p, const uint8_t *at, size_t n) {
     while (n > 0) {
         ssize_t r = write(STDOUT_FILENO, at, n);
         if (r < 0 && errno == EINTR) continue;
-        if (r <= 0) exit(EXIT_FAILED); /* nobody reads the output any more */
+        if (r <= 0) exit(EXIT_OUTPUT); /* nobody reads the output any more */
         at += r;
         n -= (size_t)r;
     }

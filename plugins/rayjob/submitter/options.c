@@ -7,6 +7,8 @@
 
 #include "rayvisor/json.h"
 
+/* Where the operator mounts the token of the pod's account (plugins/ray/fields.h). */
+#define KUBERNETES_TOKEN "/var/run/secrets/ray.io/serviceaccount/token"
 enum { EXIT_USAGE = 64, FILE_MAX = 64 << 10 };
 
 static const char help[] = "usage: rayvisor-submit [FLAGS] -- ENTRYPOINT...\n"
@@ -23,7 +25,8 @@ static const char help[] = "usage: rayvisor-submit [FLAGS] -- ENTRYPOINT...\n"
                            "environment:\n"
                            "  RAY_DASHBOARD_ADDRESS        host:port, or a URL with http:// or https://\n"
                            "  RAY_JOB_SUBMISSION_ID        id of the job\n"
-                           "  RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH   token, or a file with it\n";
+                           "  RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH   token, or a file with it\n"
+                           "  RAY_ENABLE_K8S_TOKEN_AUTH=true        without these: the file " KUBERNETES_TOKEN "\n";
 
 static int usage_error(const char *what, const char *detail) {
     (void)fprintf(stderr, "rayvisor-submit: %s%s\n", what, detail);
@@ -121,6 +124,8 @@ static int read_flags(struct options *o, int argc, char **argv) {
 static int read_token(struct options *o) {
     const char *token = getenv("RAY_AUTH_TOKEN"), *path = getenv("RAY_AUTH_TOKEN_PATH");
     char text[FILE_MAX];
+    const char *kubernetes = getenv("RAY_ENABLE_K8S_TOKEN_AUTH");
+    if (path == NULL && kubernetes != NULL && strcmp(kubernetes, "true") == 0) path = KUBERNETES_TOKEN;
     if (token == NULL && path != NULL) {
         FILE *f = fopen(path, "re");
         size_t n = f != NULL ? fread(text, 1, sizeof text - 1, f) : 0;

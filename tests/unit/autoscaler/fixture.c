@@ -26,6 +26,17 @@ static void wrong(struct fixture *w, const char *fmt, ...) {
     va_end(ap);
 }
 
+static void record(struct fixture *w, const char *fmt, ...) RV_PRINTF(2, 3);
+static void record(struct fixture *w, const char *fmt, ...) {
+    if (w->record == NULL) return;
+    va_list ap;
+    va_start(ap, fmt);
+    rv_buf_addf(w->record, "  %lld ms: ", (long long)(w->now - FIXTURE_BEGINS));
+    rv_buf_vaddf(w->record, fmt, ap);
+    rv_buf_addc(w->record, '\n');
+    va_end(ap);
+}
+
 /* ---- looking -------------------------------------------------------------------------------------------- */
 
 static bool stays(const struct fixture_pod *p) { return p->used && !p->head && !p->ended && p->gone_at == NEVER; }
@@ -190,6 +201,9 @@ static void write_state(struct fixture *w, struct rv_buf *out) {
 static void drain(struct fixture *w, struct rv_bytes body, struct rv_buf *out) {
     Gcs__DrainRequest *q = gcs__drain_request__unpack(NULL, body.n - 5, body.p + 5);
     bool accepted = true; /* also of a node that nobody knows */
+    if (q != NULL)
+        record(w, "drain %.*s reason %d deadline %lld: %.*s", (int)q->node_id.len, (const char *)q->node_id.data,
+               (int)q->reason, (long long)q->deadline_ms, (int)q->message.len, (const char *)q->message.data);
     if (q == NULL || q->node_id.len != 28) wrong(w, "a drain that ends the server");
     for (int i = 0; i < FIXTURE_PODS && q != NULL; i++) {
         struct fixture_pod *p = &w->pods[i];
@@ -205,7 +219,7 @@ static void drain(struct fixture *w, struct rv_bytes body, struct rv_buf *out) {
         } else if (p->busy > 0) {
             accepted = false;
         } else {
-            p->draining = true;
+            p->draining = p->given_up = true;
             p->node_dies_at = w->now + 300;
         }
     }
@@ -217,6 +231,13 @@ static void drain(struct fixture *w, struct rv_bytes body, struct rv_buf *out) {
         rv_buf_add(out, yes, sizeof yes);
     else
         rv_buf_add(out, no, sizeof no);
+}
+
+/* A report in protobuf's own bytes, as far as they are text: which ones these are is tested with the messages. */
+static void record_report(struct fixture *w, struct rv_bytes body) {
+    rv_autobuf struct rv_buf b = {0};
+    for (size_t i = 5; i < body.n; i++) rv_buf_addc(&b, body.p[i] >= ' ' && body.p[i] < 127 ? body.p[i] : '.');
+    record(w, "report %s", rv_buf_cstr(&b));
 }
 
 static int32_t api_http(struct rv_host *h, const struct rv_http_request *q) {
@@ -235,6 +256,7 @@ static int32_t api_http(struct rv_host *h, const struct rv_http_request *q) {
         if (!down) drain(w, q->body, &body);
     } else if (rv_str_ends(q->url, "/ReportAutoscalingState")) {
         w->reports++;
+        record_report(w, q->body);
         if (!detached) wrong(w, "a report was waited for");
     } else {
         wrong(w, "another method");
@@ -273,7 +295,8 @@ static struct fixture_group *group_at(struct fixture *w, int index) {
 static int kept(const struct fixture *w, int group) {
     int n = 0;
     for (int i = 0; i < FIXTURE_PODS; i++)
-        n += stays(&w->pods[i]) && !w->pods[i].draining && !named(w, &w->pods[i]) && w->pods[i].group == group;
+        n += stays(&w->pods[i]) && !w->pods[i].draining && !w->pods[i].given_up && !named(w, &w->pods[i]) &&
+             w->pods[i].group == group;
     return n;
 }
 
@@ -368,6 +391,10 @@ static int32_t api_act(struct rv_host *h, const struct rv_action *a) {
     if (w->n_asked == RV_ARRAY_LEN(w->results)) abort();
     struct rv_result *r = &w->results[RV_ARRAY_LEN(w->results) - ++w->n_asked];
     *r = (struct rv_result){.size = sizeof *r, .tag = a->tag, .verb = a->verb};
+    rv_autobuf struct rv_buf json = {0};
+    if (a->body.n != 0) rv_json_write((struct rv_val){a->body.p, a->body.n}, &json);
+    record(w, "verb %u " RV_STR_FMT " " RV_STR_FMT " %s", a->verb, RV_STR_ARG(a->subresource), RV_STR_ARG(a->name),
+           rv_buf_cstr(&json));
     if (w->now < w->api_down_until)
         r->code = RV_E_UNAVAILABLE;
     else if (a->verb == RV_VERB_JSON_PATCH && rv_str_is(a->subresource, "status"))
@@ -396,6 +423,7 @@ static void api_random(struct rv_host *h, void *out, uint64_t n) {
 }
 static int32_t api_event(struct rv_host *h, const struct rv_event *e) {
     of(h)->events++;
+    record(of(h), "event " RV_STR_FMT ": " RV_STR_FMT, RV_STR_ARG(e->reason), RV_STR_ARG(e->note));
     snprintf(of(h)->event, sizeof of(h)->event, RV_STR_FMT, RV_STR_ARG(e->reason));
     return 0;
 }
@@ -495,6 +523,7 @@ static void step_pod(struct fixture *w, struct fixture_pod *p) {
     bool head = w->now >= w->head_back_at;
     if (w->now < p->joins_at || !head || p->gone_at != NEVER) return;
     p->node = true;
+    p->given_up = false;
     p->number = ++w->numbers;
     p->idle_since = w->now;
 }
@@ -580,6 +609,7 @@ static void step_head(struct fixture *w) {
         struct fixture_pod *p = &w->pods[i];
         if (!p->used || !p->head || p->number != 0 || w->now < w->head_back_at) continue;
         p->node = true;
+        p->given_up = false;
         p->number = ++w->numbers;
         w->session++;
     }
@@ -698,7 +728,7 @@ void fixture_begin(struct fixture *w, uint64_t seed) {
     rv_autobuf struct rv_buf ok = {0}, failed = {0};
     w->plugin = rv_plugin_v3();
     w->luck = seed * 2654435761u + 1;
-    w->now = 1767225600000;
+    w->now = FIXTURE_BEGINS;
     w->keep = rv_arena_new();
     w->object_arena = rv_arena_new();
     w->pass_arena = rv_arena_new();

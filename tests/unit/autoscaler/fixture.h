@@ -16,6 +16,7 @@ enum {
     TICK_MS = 100
 };
 #define NEVER INT64_MAX
+#define FIXTURE_BEGINS INT64_C(1767225600000) /* ms */
 
 struct fixture_metric {
     char name[48], label[32]; /* the value of its last label; empty: none */
@@ -44,6 +45,7 @@ struct fixture_pod {
     int replica;                     /* of a group of several hosts */
     int64_t made, joins_at, gone_at; /* gone_at: NEVER until it is deleted */
     bool node, draining;             /* has a live Ray node; takes no more tasks */
+    bool given_up; /* Ray agreed to drain it: it is lost, also when its node has died of that and the pod still runs */
     int64_t node_dies_at, ends_at;
     int name_number;
     int number; /* of the Ray node */
@@ -78,7 +80,8 @@ struct fixture {
     bool lie_unknown;               /* the control store answers with no head */
     int64_t version;                /* of the control store's answers: the next one has one more */
     const char *settings;
-    char wrong[256]; /* the first thing that must not be */
+    struct rv_buf *record; /* gets a line for each request and event; NULL: none is kept */
+    char wrong[256];       /* the first thing that must not be */
     unsigned patches, drains, drains_refused, deletes, polls, passes, conflicts, reports, preemptions, events, launched;
     char event[40]; /* reason of the last one */
     char explained[8192];

@@ -14,7 +14,10 @@ struct fixture {
     const struct rv_host_api *api;
     struct rv_host *host;
     void (*pass)(struct fixture *w);
-    int passes, actions;
+    int passes, actions, asked;
+    uint32_t can;
+    uint64_t verdicts;
+    struct msg_verdict verdict; /* the last one; its texts are in the arena */
     struct rv_error failed;
 };
 static struct fixture *fixture; /* the plugin ABI gives init nothing to find the test by */
@@ -37,6 +40,13 @@ static void reconcile(void *state, const struct rv_key *key, struct rv_outcome *
 static void on_send(void *arg, struct msg *m) {
     struct fixture *w = arg;
     if (m->type == MSG_ACTION) w->actions++;
+    if (m->type == MSG_HELLO) w->can = m->hello.can;
+    if (m->type == MSG_VERDICT) {
+        w->verdict = m->verdict;
+        w->verdict.message = rv_arena_str(w->arena, m->verdict.message);
+        w->verdict.warnings = rv_arena_str(w->arena, m->verdict.warnings);
+        w->verdicts++;
+    }
     if (m->type == MSG_FAILED) rv_error_set(&w->failed, m->text.code, RV_STR_FMT, RV_STR_ARG(m->text.text));
 }
 
@@ -246,8 +256,8 @@ static void results(void) {
 /* ---- the descriptor ---------------------------------------------------------------------------------------------- */
 
 static void descriptors(void) {
-    static const size_t sizes[] = {offsetof(struct rv_plugin, map), offsetof(struct rv_plugin, kinds), sizeof plugin,
-                                   sizeof plugin + NEWER_BYTES};
+    static const size_t sizes[] = {offsetof(struct rv_plugin, map), offsetof(struct rv_plugin, kinds),
+                                   offsetof(struct rv_plugin, validate), sizeof plugin, sizeof plugin + NEWER_BYTES};
     for (size_t i = 0; i < RV_ARRAY_LEN(sizes); i++) {
         struct rv_plugin *p = rv_alloc(sizes[i]);
         memset(p, CANARY, sizes[i]);
@@ -256,6 +266,83 @@ static void descriptors(void) {
         end(run(p, NULL));
         free(p);
     }
+}
+
+/* ---- what a plugin says about an object that is not there yet ------------------------------------------------------
+ */
+
+static void validate(void *state, const struct rv_object *object, const struct rv_object *before,
+                     struct rv_verdict *ret) {
+    struct fixture *w = state;
+    struct rv_action timer = {.size = sizeof timer, .verb = RV_VERB_TIMER};
+    w->asked++;
+    CU_ASSERT_TRUE(object->size == sizeof *object && object->kind == 0 && rv_str_is(object->name, "new"));
+    CU_ASSERT_TRUE(ret->size == sizeof *ret && ret->refused == 0);
+    CU_ASSERT_EQUAL(w->api->act(w->host, &timer), RV_E_INVALID); /* it only says what it thinks */
+    CU_ASSERT_EQUAL(w->api->event(w->host, &event), RV_E_INVALID);
+    CU_ASSERT_EQUAL(w->api->http(w->host, &http), RV_E_INVALID);
+    struct rv_str mode = rv_path_str(object->value, "data.mode");
+    ret->refused = rv_str_is(mode, "bad") || rv_str_is(mode, "silent");
+    if (rv_str_is(mode, "bad")) ret->message = w->api->keep(w->host, RV_STR("data.mode is bad"));
+    if (rv_val_present(before->value)) ret->warnings = w->api->keep(w->host, rv_path_str(before->value, "data.mode"));
+    if (rv_str_is(mode, "long")) {
+        rv_autobuf struct rv_buf b = {0};
+        for (int i = 0; i < 20000; i++) rv_buf_adds(&b, "x");
+        ret->refused = 1;
+        ret->message = ret->warnings = w->api->keep(w->host, rv_buf_str(&b));
+    }
+}
+
+static void ask(struct fixture *w, const char *pair) {
+    struct rv_val v = from_json(w->arena, pair);
+    tell(w, (struct msg){.type = MSG_VALIDATE,
+                         .validate = {++w->verdicts, RV_STR("ns"), RV_STR("new"), RV_STR("")},
+                         .payload = {v.p, v.n}});
+    w->verdicts--;
+}
+
+static void verdicts(void) {
+    static const struct {
+        const char *pair, *message, *warnings;
+        bool refused;
+    } rows[] = {{"[{\"data\":{\"mode\":\"good\"}}]", "", "", false},
+                {"[{\"data\":{\"mode\":\"bad\"}}]", "data.mode is bad", "", true},
+                {"[{\"data\":{\"mode\":\"silent\"}}]", "the controller refuses it and gives no reason", "", true},
+                {"[{\"data\":{\"mode\":\"good\"}},{\"data\":{\"mode\":\"was\"}}]", "", "was", false},
+                {"[]", "", "", false}};
+    struct rv_plugin p = plugin;
+    p.validate = validate;
+    struct fixture *w = begin(&p);
+    CU_ASSERT_EQUAL(w->can, MSG_CAN_VALIDATE);
+    tell(w, script_welcome(w->arena));
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) { /* before SNAP_END: as in an instance that stands by */
+        ask(w, rows[i].pair);
+        CHECK_ROW(w->verdicts == i + 1 && w->verdict.corr == i + 1, rows[i].pair);
+        CHECK_ROW((w->verdict.refused == 1) == rows[i].refused, rows[i].pair);
+        CHECK_ROW(rv_str_is(w->verdict.message, rows[i].message), rows[i].pair);
+        CHECK_ROW(rv_str_is(w->verdict.warnings, rows[i].warnings), rows[i].pair);
+    }
+    ask(w, "[{\"data\":{\"mode\":\"long\"}}]");
+    CU_ASSERT_TRUE(w->verdict.message.n == MSG_VERDICT_MESSAGE && w->verdict.warnings.n == MSG_VERDICT_WARNINGS);
+    struct rv_action timer = {.size = sizeof timer, .verb = RV_VERB_TIMER};
+    CU_ASSERT_EQUAL(w->api->act(w->host, &timer), 0); /* afterwards it may ask again */
+    CU_ASSERT_TRUE(w->asked == 6 && w->passes == 0);
+    end(w);
+}
+
+/* One that was built before there was such a question: nobody asks, and one who does is told that all is well. */
+static void older_plugin_is_not_asked(void) {
+    struct rv_plugin *p = rv_alloc(sizeof *p);
+    memset(p, CANARY, sizeof *p);
+    memcpy(p, &plugin, offsetof(struct rv_plugin, validate));
+    p->size = offsetof(struct rv_plugin, validate);
+    struct fixture *w = begin(p);
+    CU_ASSERT_EQUAL(w->can, 0);
+    tell(w, script_welcome(w->arena));
+    ask(w, "[{\"data\":{\"mode\":\"bad\"}}]");
+    CU_ASSERT_TRUE(w->verdicts == 1 && w->verdict.refused == 0 && w->asked == 0);
+    end(w);
+    free(p);
 }
 
 /* ---- kinds ---------------------------------------------------------------------------------------------------------
@@ -306,6 +393,8 @@ static const struct suite_test tests[] = {
     {"structs that are filled", structs_that_are_filled},
     {"results", results},
     {"descriptors", descriptors},
+    {"verdicts", verdicts},
+    {"an older plugin is not asked", older_plugin_is_not_asked},
     {"kinds that fit or not", kinds_that_fit_or_not},
 };
 SUITE_MAIN("abi", tests)

@@ -38,7 +38,7 @@ static void misfits(void) {
         int status;
         const char *says;
     } rows[] = {
-        {"", 0, "{\"name\":\"misfit\",\"version\":\"1.2\",\"abi\":\""},
+        {"", 0, "{\"name\":\"misfit\",\"version\":\"1.2\",\"abi\":\"3.0\"}\n"},
         {"MISFIT=nothing=", 78, "rv_plugin_v3() returned nothing"},
         {"MISFIT=size=8", 78, "no Rayvisor plugin descriptor"},
         {"MISFIT=size=64", 78, "kinds must be set"}, /* of before there were kinds */

@@ -359,6 +359,7 @@ static void no_hot_loop(void) {
     int64_t wait = engine_deadline(s->engine) - s->now.mono;
     CU_ASSERT_TRUE(wait > 500 * MS && wait < 5000 * MS);
     CU_ASSERT_PTR_NOT_NULL(strstr(last(s, MSG_LOG)->text, "1000 passes"));
+    CU_ASSERT_EQUAL(count(s, MSG_LOG), 1); /* said once */
     s->now.mono += wait;
     tick(s);
     CU_ASSERT_TRUE(s->results == 1 && s->actions == 1002); /* it goes on, and its results were kept */

@@ -1,6 +1,9 @@
 /* test_mirror.c - the plugin's copy of the objects, its indexes, and how a snapshot corrects it. */
+#include "ipc/base/hash.h"
 #include "plugins/host/mirror.h"
 #include "script.h"
+
+#include <stdlib.h>
 
 struct changes {
     unsigned added, changed, gone;
@@ -35,6 +38,51 @@ static void put_get_delete(void) {
     mirror_delete(m, &gone.object, on_change, &c);
     mirror_delete(m, &gone.object, on_change, &c);
     CU_ASSERT_TRUE(c.gone == 1 && mirror_count(m) == 0);
+    mirror_free(m);
+}
+
+static int by_hash(const void *a, const void *b) {
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b; /* its first member */
+    return (x > y) - (x < y);
+}
+
+static void name_of(uint32_t i, char ret[24]) {
+    snprintf(ret, 24, "x%08x%08x", i * UINT32_C(2654435761), (i ^ 0x5bd1e995u) * UINT32_C(2246822519));
+}
+
+/* Two names of the same hash, which is not unlikely among some hundred thousand. */
+static void same_hash(void) {
+    enum { NAMES = 300000 };
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct mirror *m = mirror_new();
+    struct changes c = {0};
+    struct pair {
+        uint32_t hash, number;
+    } *all = rv_alloc_array(NAMES, sizeof *all);
+    char one[24] = "", two[24] = "";
+    for (uint32_t i = 0; i < NAMES; i++) {
+        name_of(i, one);
+        all[i] = (struct pair){hash_kind_key(0, RV_STR("ns"), rv_str(one)), i};
+    }
+    qsort(all, NAMES, sizeof *all, by_hash);
+    size_t at = 1;
+    while (at < NAMES && all[at].hash != all[at - 1].hash) at++;
+    CU_ASSERT_TRUE_FATAL(at < NAMES);
+    name_of(all[at - 1].number, one);
+    name_of(all[at].number, two);
+    free(all);
+    put(m, &c, script_object(a, 0, one, "first", 5));
+    put(m, &c, script_object(a, 0, two, "second", 6));
+    struct rv_object o = {.size = sizeof o};
+    CU_ASSERT_TRUE(mirror_count(m) == 2 && c.added == 2);
+    CU_ASSERT_TRUE(mirror_get(m, 0, RV_STR("ns"), rv_str(one), &o) == 0);
+    CU_ASSERT_TRUE(rv_str_is(rv_path_str(o.value, "data.mode"), "first"));
+    CU_ASSERT_TRUE(mirror_get(m, 0, RV_STR("ns"), rv_str(two), &o) == 0);
+    CU_ASSERT_TRUE(rv_str_is(rv_path_str(o.value, "data.mode"), "second"));
+    struct msg gone = script_deleted(a, 0, one, 7);
+    mirror_delete(m, &gone.object, on_change, &c);
+    CU_ASSERT_TRUE(mirror_get(m, 0, RV_STR("ns"), rv_str(one), &o) == RV_E_NOT_FOUND);
+    CU_ASSERT_TRUE(mirror_get(m, 0, RV_STR("ns"), rv_str(two), &o) == 0);
     mirror_free(m);
 }
 
@@ -150,6 +198,9 @@ static void convergence(void) {
     mirror_free(m);
 }
 
-static const struct suite_test tests[] = {
-    {"put, get, delete", put_get_delete}, {"indexes", indexes}, {"snapshots", snapshots}, {"convergence", convergence}};
+static const struct suite_test tests[] = {{"same hash", same_hash},
+                                          {"put, get, delete", put_get_delete},
+                                          {"indexes", indexes},
+                                          {"snapshots", snapshots},
+                                          {"convergence", convergence}};
 SUITE_MAIN("mirror", tests)

@@ -112,6 +112,141 @@ static void backoff(void) {
         }
 }
 
+/* ---- against a model: each key is a row, and every answer is found by looking at all rows ----------------------- */
+
+enum { MODEL_KEYS = 24 };
+
+struct model_key {
+    struct queue_key *k; /* NULL if the queue does not have it */
+    uint64_t turn;       /* its place among the ready keys; 0 if it is not ready */
+    int64_t due;         /* 0 if it is not delayed */
+    bool low, running, dirty, held;
+};
+
+struct model {
+    struct queue *q;
+    struct model_key keys[MODEL_KEYS];
+    uint64_t turns;
+};
+
+static void model_add(struct model *m, struct model_key *x, bool low) {
+    x->dirty = true;
+    if (x->turn != 0 || x->running || x->held) return;
+    x->turn = ++m->turns;
+    x->low = low;
+    x->due = 0;
+}
+
+static void model_done(struct model *m, struct model_key *x, bool goes_on) {
+    x->running = false;
+    if (goes_on || x->dirty) model_add(m, x, false);
+}
+
+static void model_delay(struct model_key *x, int64_t due) {
+    if (x->turn == 0 && (x->due == 0 || due < x->due)) x->due = due;
+}
+
+static void model_hold(struct model *m, struct model_key *x, bool hold) {
+    if (x->held == hold) return;
+    x->held = hold;
+    if (hold)
+        x->turn = 0, x->due = 0;
+    else
+        model_add(m, x, false);
+}
+
+static struct model_key *model_due(struct model *m, int64_t now) {
+    struct model_key *first = NULL;
+    for (size_t i = 0; i < MODEL_KEYS; i++) {
+        struct model_key *x = &m->keys[i];
+        if (x->due != 0 && x->due <= now && (first == NULL || x->due < first->due)) first = x;
+    }
+    return first;
+}
+
+static struct model_key *model_next(struct model *m, int64_t now) {
+    for (struct model_key *x; (x = model_due(m, now)) != NULL; model_add(m, x, false)) x->due = 0;
+    struct model_key *best = NULL;
+    for (size_t i = 0; i < MODEL_KEYS; i++) {
+        struct model_key *x = &m->keys[i];
+        if (x->turn != 0 && (best == NULL || (x->low != best->low ? best->low : x->turn < best->turn))) best = x;
+    }
+    if (best != NULL) best->turn = 0, best->dirty = false, best->running = true;
+    return best;
+}
+
+static bool model_agrees(const struct model *m) {
+    struct queue_stats want = {0}, have = queue_stats(m->q);
+    int64_t deadline = INT64_MAX;
+    for (size_t i = 0; i < MODEL_KEYS; i++) {
+        const struct model_key *x = &m->keys[i];
+        want.keys += x->k != NULL;
+        want.ready += x->turn != 0;
+        want.delayed += x->due != 0;
+        want.running += x->running;
+        if (x->due != 0 && x->due < deadline) deadline = x->due;
+    }
+    if (want.ready != 0) deadline = 0;
+    return want.keys == have.keys && want.ready == have.ready && want.delayed == have.delayed &&
+           want.running == have.running && queue_deadline(m->q) == deadline;
+}
+
+static void model_step(struct model *m, size_t i, uint64_t what, int64_t due) {
+    struct model_key *x = &m->keys[i];
+    char name[16];
+    snprintf(name, sizeof name, "%zu", i);
+    x->k = queue_ensure(m->q, &(struct rv_key){RV_STR("ns"), rv_str(name)});
+    switch (what % 8) {
+    case 0:
+    case 1: /* a change, or one of the backlog */
+        queue_add(m->q, x->k, what % 8 == 1);
+        model_add(m, x, what % 8 == 1);
+        break;
+    case 2:
+    case 3:
+        queue_delay(m->q, x->k, due);
+        model_delay(x, due);
+        break;
+    case 4:
+        if (x->running) {
+            queue_done(m->q, x->k);
+            model_done(m, x, false);
+        }
+        break;
+    case 5:
+        if (x->running) model_done(m, x, true);
+        queue_continue(m->q, x->k); /* does nothing for a key that does not run */
+        break;
+    case 6:
+        queue_hold(m->q, x->k, what / 8 % 2 == 0);
+        model_hold(m, x, what / 8 % 2 == 0);
+        break;
+    default:
+        queue_forget(m->q, x->k);
+        *x = (struct model_key){0};
+    }
+}
+
+static void as_a_model(void) {
+    struct model m = {.q = queue_new()};
+    uint64_t r = UINT64_C(88172645463325252);
+    int64_t step = 0;
+    for (bool same = true; same && step < 20000; step++) {
+        r ^= r << 13, r ^= r >> 7, r ^= r << 17;
+        size_t i = r % MODEL_KEYS;
+        /* Each key has due times that no other has, so that their order is defined. */
+        model_step(&m, i, r >> 32, (step + 1 + (int64_t)(r >> 20 & 127)) * MODEL_KEYS + (int64_t)i);
+        same = model_agrees(&m);
+        if (same && r >> 60 < 6) {
+            const struct model_key *x = model_next(&m, step * MODEL_KEYS);
+            same = queue_next(m.q, step * MODEL_KEYS) == (x != NULL ? x->k : NULL) && model_agrees(&m);
+        }
+        if (!same) printf("\n    step %lld differs from the model", (long long)step);
+    }
+    CU_ASSERT_EQUAL(step, 20000);
+    queue_free(m.q);
+}
+
 static const struct suite_test tests[] = {
     {"order, and each key once", order_and_once},
     {"dirty while running", dirty_while_running},
@@ -119,5 +254,6 @@ static const struct suite_test tests[] = {
     {"holding", holding},
     {"forgetting", forgetting},
     {"back-off", backoff},
+    {"as a model", as_a_model},
 };
 SUITE_MAIN("queue", tests)

@@ -167,6 +167,28 @@ static void hooks(void) {
     loop_free(t.loop);
 }
 
+static void count_one(void *arg) { ++*(unsigned *)arg; }
+
+/* With coalescing the loop still waits, and what arrives meanwhile ends the wait. */
+static void coalesced(void) {
+    struct trace t = {.loop = loop_new(NULL)};
+    loop_coalesce(t.loop, 1, NULL);
+    for (int i = 0; i < 3; i++) {
+        int64_t from = clock_monotonic();
+        loop_turn(t.loop, 20);
+        int64_t took = clock_monotonic() - from;
+        CU_ASSERT_TRUE(took >= 19000000);
+    }
+    unsigned fired = 0;
+    struct loop_timer *timer = loop_timer(t.loop, count_one, &fired);
+    loop_timer_arm(timer, 5);
+    int64_t from = clock_monotonic();
+    while (fired == 0) loop_turn(t.loop, 10000);
+    CU_ASSERT_TRUE(clock_monotonic() - from >= 4000000 && clock_monotonic() - from < INT64_C(5000000000));
+    loop_timer_free(timer);
+    loop_free(t.loop);
+}
+
 static void on_signal(void *arg, int signo) {
     struct trace *t = arg;
     add(t, signo == SIGUSR1 ? '1' : '2');
@@ -185,6 +207,7 @@ static void signals(void) {
 }
 
 static const struct suite_test tests[] = {
+    {"coalesced", coalesced},
     {"timers fire in order", timers_in_order},
     {"timers die in callbacks", timers_die_in_callbacks},
     {"many timers", many_timers},

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { TYPES = MSG_PASS };
+enum { TYPES = MSG_VERDICT };
 
 static const uint8_t token[32] = {9, 8, 7};
 static const uint8_t empty_map[] = {0x80};
@@ -63,7 +63,8 @@ static struct msg sample_from_host(struct rv_arena *a, unsigned type) {
                                                 .secret_name = RV_STR("s"),
                                                 .secret_key = RV_STR("k"),
                                                 .auth_header = RV_STR("h"),
-                                                .auth_prefix = RV_STR("p")}};
+                                                .auth_prefix = RV_STR("p"),
+                                                .client_secret = RV_STR("c")}};
         break;
     case MSG_LOG:
         m.log = (struct msg_log){2, RV_STR("said"), {RV_STR("ns"), RV_STR("n")}, from_json(a, "{\"k\":\"v\"}")};
@@ -82,6 +83,9 @@ static struct msg sample_from_host(struct rv_arena *a, unsigned type) {
         m.pass = (struct msg_pass){
             {RV_STR("ns"), RV_STR("n")}, 6, 1, RV_STR("pod"), 2, 3, 4, RV_AFTER, 5, 6, RV_STR("a\nb")};
         break;
+    case MSG_VERDICT:
+        m.verdict = (struct msg_verdict){7, 1, RV_STR("spec.x is wrong"), RV_STR("a\nb")};
+        break;
     case MSG_FAILED:
     case MSG_ADOPTED:
         m.text = (struct msg_text){RV_E_ABI, RV_STR("why")};
@@ -95,6 +99,10 @@ static struct msg sample_from_host(struct rv_arena *a, unsigned type) {
 static struct msg sample_from_supervisor(struct rv_arena *a, unsigned type) {
     struct msg m = {.type = type};
     switch (type) {
+    case MSG_VALIDATE:
+        m.validate = (struct msg_validate){7, RV_STR("ns"), RV_STR("n"), RV_STR("u")};
+        m.payload = (struct rv_bytes){empty_map, 1};
+        break;
     case MSG_WELCOME:
         m.welcome = (struct msg_welcome){UINT64_MAX,
                                          2,

@@ -157,7 +157,7 @@ static void operator_scaled(void) {
         {"in shadow, the sidecar", ",'annotations':{'rayvisor.io/autoscaler':'shadow'}", WITH(SCALED("")),
          SECOND "|name", "'autoscaler'"},
         {"version 1 keeps its sidecar", OPERATOR, WITH(SCALED("'version':'v1'")), SECOND "|name", "'autoscaler'"},
-        {"and so does mTLS", OPERATOR, WITH(SCALED("") TLS), SECOND "|name", "'autoscaler'"},
+        {"mTLS does not", OPERATOR, WITH(SCALED("") TLS), "spec.serviceAccountName", NULL},
         {"a word that nobody knows", ",'annotations':{'rayvisor.io/autoscaler':'x'}", WITH(SCALED("")), SECOND "|name",
          "'autoscaler'"},
         {"without autoscaling it says nothing", OPERATOR, WITH(""), "spec.restartPolicy", NULL}};

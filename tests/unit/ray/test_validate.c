@@ -45,6 +45,13 @@ static const struct row {
     {"4 label value", "", "", HEAD("'labels':{'a':'b c'}," BOX("")), SPEC,
      "invalid label value for key 'a' in Head group: 'b c'"},
 
+    {"a head service of its own name", "", "", HEAD("'headService':{'metadata':{'name':'mine'}}," BOX("")), NULL, ""},
+    {"a head service whose name is a URL", "", "",
+     HEAD("'headService':{'metadata':{'name':'s.other.svc.cluster.local:8265/api/jobs/?x='}}," BOX("")), SPEC,
+     "headService.metadata.name: no Service can be called \"s.other.svc.cluster.local:8265/api/jobs/?x=\""},
+    {"a head service of another namespace", "", "", HEAD("'headService':{'metadata':{'name':'s.other'}}," BOX("")),
+     SPEC, "headService.metadata.name: no Service can be called \"s.other\""},
+
     {"5 group without containers", "", "", PLAIN GROUP("'template':{'spec':{'containers':[]}}"), SPEC,
      "workerGroupSpec should have at least one container"},
     {"6 no bounds", "", "", PLAIN ",'workerGroupSpecs':[{'groupName':'g','minReplicas':0," BOX("") "}]", SPEC,

@@ -389,7 +389,7 @@ static void test_nobody_can_ask(void) {
         const char *phase, *reason, *job;
     } rows[] = {{"K8sJobMode", false, false, "Running", "", ""},
                 {"K8sJobMode", true, true, "Complete", "", "SUCCEEDED"},
-                {"K8sJobMode", true, false, "Failed", "AppFailed", "FAILED"},
+                {"K8sJobMode", true, false, "Failed", "SubmissionFailed", ""},
                 {"HTTPMode", false, false, "Failed", "SubmissionFailed", ""},
                 {"InteractiveMode", false, false, "Failed", "SubmissionFailed", ""}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
@@ -400,10 +400,63 @@ static void test_nobody_can_ask(void) {
         scenario_begin(&s);
         scenario_wait(&s, 400);
         if (rows[i].ends) scenario_submitter_ends(&s, rows[i].well);
-        scenario_wait(&s, 5);
+        scenario_wait(&s, 10);
         CHECK_ROW(scenario_is(&s, rows[i].phase, rows[i].reason), rows[i].mode);
         CHECK_ROW(rv_str_is(scenario_status(&s, "jobStatus"), rows[i].job), rows[i].mode);
         CHECK_ROW(s.asked + s.submitted + s.stopped == 0, rows[i].mode);
+        scenario_end(&s);
+    }
+}
+
+/* There the submitter's end decides the RayJob's state. The job's own status is only what Ray has told the submitter.
+ */
+static void test_what_the_submitter_proves(void) {
+#define USERS ",'submitterPodTemplate':{'spec':{'restartPolicy':'Never','containers':[{'name':'s','command':['x']}]}}"
+#define SMALL "{\"submitterImage\":\"i\"}"
+#define ENDED(code)                                                                                                    \
+    "'phase':'Failed','containerStatuses':[{'name':'s','state':{'terminated':{'exitCode':" #code ",'reason':'Error'}}" \
+    "}]"
+    static const struct {
+        const char *name, *spec, *settings, *pod, *edit;
+        const char *phase, *reason, *job, *words;
+    } rows[] = {
+        {"our line", "", NULL, NULL, NULL, "Complete", "", "SUCCEEDED", "Ray has told the submitter"},
+        {"the small submitter", "", SMALL, NULL, NULL, "Complete", "", "SUCCEEDED", "Ray has told the submitter"},
+        {"the user's command", USERS, NULL, NULL, NULL, "Complete", "", "", "this does not prove how the job ended"},
+        {"an edit since", "", NULL, NULL, "{'spec':{'submitterPodTemplate':{'spec':{'containers':[{'name':'s'}]}}}}",
+         "Complete", "", "", "the spec was changed since"},
+        {"Ray says FAILED", "", NULL, ENDED(81), NULL, "Failed", "AppFailed", "FAILED", "the job is FAILED"},
+        {"Ray says STOPPED", "", NULL, ENDED(82), NULL, "Complete", "", "STOPPED", "the job is STOPPED"},
+        {"killed", "", NULL, ENDED(137), NULL, "Failed", "SubmissionFailed", "", "it may still run"},
+        {"a failure of the line", "", NULL, ENDED(1), NULL, "Failed", "SubmissionFailed", "", "it may still run"},
+        {"a code of the user's command", USERS, NULL, ENDED(81), NULL, "Failed", "SubmissionFailed", "", "may still"},
+        {"the small one says FAILED", "", SMALL, ENDED(1), NULL, "Failed", "AppFailed", "FAILED", "the job is FAILED"},
+        {"the small one says STOPPED", "", SMALL, ENDED(2), NULL, "Complete", "", "STOPPED", "the job is STOPPED"},
+        {"the small one was killed", "", SMALL, ENDED(137), NULL, "Failed", "SubmissionFailed", "", "it may still run"},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scenario s = {.mode = "K8sJobMode",
+                             .shared = "theirs",
+                             .spec = rows[i].spec,
+                             .settings = rows[i].settings,
+                             .auth = "{'mode':'token','enableK8sTokenAuth':true}",
+                             .asking = {.status = 401}};
+        scenario_begin(&s);
+        scenario_wait(&s, 20);
+        if (rows[i].edit != NULL) scenario_patch(&s, "rayjobs", SCENARIO_JOB, false, rows[i].edit);
+        scenario_submitter_ends(&s, rows[i].pod == NULL);
+        if (rows[i].pod != NULL) { /* the pod tells its exit code after its Job has failed */
+            scenario_wait(&s, 2);
+            CHECK_ROW(scenario_is(&s, "Running", ""), rows[i].name);
+            scenario_submitter_pod(&s, rows[i].pod);
+        }
+        scenario_wait(&s, 3);
+        CHECK_ROW(scenario_is(&s, rows[i].phase, rows[i].reason), rows[i].name);
+        CHECK_ROW(rv_str_is(scenario_status(&s, "jobStatus"), rows[i].job), rows[i].name);
+        CHECK_ROW(scenario_says(scenario_status(&s, "message"), rows[i].words), rows[i].name);
+        CHECK_ROW(scenario_says(scenario_status(&s, "message"), "cannot ask Ray, because RayCluster theirs"),
+                  rows[i].name);
+        CHECK_ROW(s.asked + s.submitted + s.stopped == 0, rows[i].name);
         scenario_end(&s);
     }
 }
@@ -570,6 +623,7 @@ static const struct suite_test tests[] = {
     {"a sidecar that will restart", test_sidecar_that_will_restart},
     {"a credential that cannot be read", test_credential_that_cannot_be_read},
     {"nobody can ask", test_nobody_can_ask},
+    {"nobody can ask", test_what_the_submitter_proves},
     {"404 of others", test_404_of_others},
     {"a text that changes", test_text_that_changes},
     {"a deadline beside a failing action", test_deadline_beside_a_failing_action},

@@ -70,8 +70,10 @@ static void test_line_with_verdict(void) {
     struct scenario s = {0};
     scenario_set(&s, "\"authOptions\":{\"mode\":\"token\",\"enableK8sTokenAuth\":true},", ",\"entrypoint\":\"e\"");
     struct rv_str line = rj_command(s.a, &s.j, &s.t, false);
-    CU_ASSERT_TRUE(
-        rv_str_ends(line, " --follow id ; ray job status --address " AT " id 2>&1 | grep -q \"'id' succeeded\""));
+    CU_ASSERT_TRUE(rv_str_ends(
+        line, " --follow id ; said=$(ray job status --address " AT " id 2>&1) || true ; case \"$said\" in *\"'id' "
+              "failed\"*) exit 81 ;; *\"'id' was stopped\"*) exit 82 ;; *\"'id' succeeded\"*) exit 0 ;; *) exit 1 ;; "
+              "esac"));
     rv_arena_free(s.a);
 }
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static void test_strings(void) {
     struct rv_str s = RV_STR("ray.io/v1"), none = {NULL, 0};
@@ -122,7 +123,15 @@ static void test_scopes(void) {
     rv_closep(&fd);
     CU_ASSERT_EQUAL(fd, -1);
     CU_ASSERT_EQUAL(fcntl(number, F_GETFD), -1);
-    rv_closep(&fd); /* nothing left to close */
+    rv_closep(&fd);                                     /* nothing left to close */
+    int kept = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3); /* 0 is a descriptor as any other */
+    fd = STDIN_FILENO;
+    rv_closep(&fd);
+    CU_ASSERT_EQUAL(fcntl(STDIN_FILENO, F_GETFD), -1);
+    if (kept >= 0) {
+        CU_ASSERT_EQUAL(dup2(kept, STDIN_FILENO), STDIN_FILENO);
+        close(kept);
+    }
 }
 
 static const struct suite_test tests[] = {

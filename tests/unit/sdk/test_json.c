@@ -99,6 +99,23 @@ static const char sample[] =
     "\"t\":true,\"many\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}";
 
 /* However the text is cut, the value is the same; every proper prefix is refused. */
+/* The place of a mistake, with what is around it. */
+static void test_places(void) {
+    static const struct {
+        const char *in, *says;
+    } rows[] = {{"{\"a\":x}", "near byte 6 (\"{\"a\":x}\")"},
+                {"[0123456789abcdefghijklmnopqrstuvwxyz]", "(\"[0123456789abcdefghijklm\")"},
+                {"[1,2,3,4,5,6,7,8,9,10,11,12,13,x,14,15,16,17,18,19]", "(\"0,11,12,13,x,14,15,16,17\")"},
+                {"[\"\xc3\xa4\", x]", "(\"[\"..\", x]\")"}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct rv_error err = {0};
+        rv_autobuf struct rv_buf b = {0};
+        CHECK_ROW(convert(rv_str(rows[i].in), NULL, &b, &err) == RV_E_PARSE, rows[i].in);
+        CHECK_ROW(strstr(err.text, rows[i].says) != NULL, rows[i].in);
+        if (strstr(err.text, rows[i].says) == NULL) printf("\n    %s", err.text);
+    }
+}
+
 static void test_chunks(void) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_val whole = from_json(a, sample), v = RV_VAL_ABSENT;
@@ -241,6 +258,9 @@ static void test_projection(void) {
         {{"l[ray.io/x]"}, "{\"l\":{\"ray.io/x\":1,\"ray.io/y\":2}}", "{\"l\":{\"ray.io/x\":1}}"},
         {{"a[][].b"}, "{\"a\":[[{\"b\":1,\"c\":1}],[]]}", "{\"a\":[[{\"b\":1}],[]]}"},
         {{"a.b"}, "{\"a\":null}", "{\"a\":null}"},
+        {{"a.b"}, "{\"a\":[1,null,\"s\",[2],{\"b\":1}]}", "{\"a\":[]}"}, /* an object was expected */
+        {{"a[].b"}, "{\"a\":{\"b\":1,\"c\":[2]}}", "{\"a\":{}}"},
+        {{"a.b"}, "{\"a\":7}", "{\"a\":7}"},
         {{"metadata"}, "{\"metadata\":{\"managedFields\":[{}],\"name\":\"n\"}}", "{\"metadata\":{\"name\":\"n\"}}"},
         {{"metadata.managedFields"}, "{\"metadata\":{\"managedFields\":[{}]}}", "{\"metadata\":{}}"},
         {{NULL},
@@ -428,6 +448,7 @@ static void test_writer(void) {
 }
 
 static const struct suite_test tests[] = {
+    {"places", test_places},
     {"round trip", test_round_trip},
     {"refused", test_refused},
     {"chunks and truncation", test_chunks},

@@ -135,7 +135,7 @@ static struct outcome run(const char *env, const char *args, const char *const *
 
 static void histories(void) {
     static const struct {
-        const char *row, *answers[6];
+        const char *row, *answers[8];
         int status;
         const char *says, *posts; /* posts NULL: it submits nothing */
     } rows[] = {
@@ -170,6 +170,27 @@ static void histories(void) {
          {WHOLE("404", "no"), WHOLE("400", "ValueError: no such env"), NULL},
          69,
          "rayvisor-submit: the job was not accepted: HTTP status 400: ValueError: no such env\n",
+         "POST /ray/api/jobs/ "},
+        {"refused, and taken the next time",
+         {WHOLE("404", "no"), WHOLE("500", "busy"), WHOLE("404", "no"), WHOLE("200", "{}"), UPGRADED CLOSE,
+          STATUS("SUCCEEDED", ""), NULL},
+         0,
+         "rayvisor-submit: the job was not accepted: HTTP status 500: busy\nrayvisor-submit: job j submitted\n"
+         "rayvisor-submit: job j succeeded\n",
+         "POST /ray/api/jobs/ "},
+        {"too many at once",
+         {WHOLE("404", "no"), WHOLE("429", "busy"), WHOLE("404", "no"), WHOLE("200", "{}"), UPGRADED CLOSE,
+          STATUS("SUCCEEDED", ""), NULL},
+         0,
+         "rayvisor-submit: the job was not accepted: HTTP status 429: busy\nrayvisor-submit: job j submitted\n"
+         "rayvisor-submit: job j succeeded\n",
+         "POST /ray/api/jobs/ "},
+        {"only the answer was lost",
+         {WHOLE("404", "no"), WHOLE("503", "gone"), STATUS("RUNNING", ""), UPGRADED CLOSE, STATUS("SUCCEEDED", ""),
+          NULL},
+         0,
+         "rayvisor-submit: the job was not accepted: HTTP status 503: gone\nrayvisor-submit: job j submitted\n"
+         "rayvisor-submit: job j succeeded\n",
          "POST /ray/api/jobs/ "},
         {"somebody was faster",
          {WHOLE("404", "no"), WHOLE("500", "Please use a different submission_id."), UPGRADED CLOSE,

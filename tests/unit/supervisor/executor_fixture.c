@@ -119,7 +119,7 @@ void fixture_ask(struct fixture *w, struct client *p, const struct ask *a) {
                                     .selector = rv_str(a->selector),
                                     .propagation = rv_str(a->propagation),
                                     .grace_seconds = a->grace,
-                                    .delay_ms = 1};
+                                    .delay_ms = a->delay_ms != 0 ? a->delay_ms : 1};
     if (a->verb == RV_VERB_EVENT)
         m.action.event = (struct rv_event){.size = sizeof(struct rv_event),
                                            .reason = RV_STR("Created"),

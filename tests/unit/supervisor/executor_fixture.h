@@ -46,6 +46,7 @@ struct ask { /* one action on pods of namespace "n", or what its verb needs */
     const char *selector, *propagation, *resource, *subresource, *url, *method, *secret; /* secret: "NAMESPACE/NAME" */
     int64_t grace;
     uint32_t timeout_ms; /* of HTTP */
+    int64_t delay_ms;    /* of a timer; 0: 1 ms */
     const char *key;     /* NULL: "k" */
 };
 void fixture_ask(struct fixture *w, struct client *p, const struct ask *a);

@@ -2,6 +2,7 @@
  * there. Time is an argument. */
 #include "supervisor/kube/config.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "ipc/base/fd_limit.h"
+#include "tests/unit/sdk/heap.h"
 #include "tests/unit/sdk/suite.h"
 
 #define SECOND INT64_C(1000000000)
@@ -442,7 +444,72 @@ static void what_the_plugin_is_told(void) {
     }
 }
 
-static const struct suite_test tests[] = {{"fixed credentials", fixed_credentials},
+/* ---- memory ----------------------------------------------------------------------------------------------------- */
+
+static const char *secret; /* NULL: nobody looks */
+static unsigned found_freed;
+void __real_free(void *p);
+void __wrap_free(void *p);
+
+/* The linker puts it in the place of free(): a block that is freed must not have the secret any more. */
+void __wrap_free(void *p) {
+    if (p != NULL && secret != NULL) found_freed += memmem(p, malloc_usable_size(p), secret, strlen(secret)) != NULL;
+    __real_free(p);
+}
+
+enum held { TOKEN_FILE, TOKEN, EXEC_TOKEN, EXEC_CERTIFICATE, CERTIFICATE_FILE };
+
+/* Fetches a credential, the same again, and another one. Then it is dropped. */
+static void use_secret(enum held held) {
+    static const char *const texts[] = {"-----BEGIN s3cr3t one", "-----BEGIN s3cr3t one", "-----BEGIN s3cr3t one",
+                                        "-----BEGIN s3cr3t two"};
+    struct exec_case x;
+    exec_case(&x);
+    rv_autofree char *path = in_dir("token"), *token = rv_strdup(rv_str(texts[0]));
+    struct kube_config files = {.token_file = held == TOKEN_FILE ? path : NULL,
+                                .token = held == TOKEN ? token : NULL,
+                                .ca_file = held == CERTIFICATE_FILE ? path : NULL,
+                                .cert_file = held == CERTIFICATE_FILE ? path : NULL,
+                                .key_file = held == CERTIFICATE_FILE ? path : NULL};
+    bool exec = held == EXEC_TOKEN || held == EXEC_CERTIFICATE;
+    struct kube_auth *a = kube_auth_new(exec ? &x.c : &files, NULL);
+    for (size_t i = 0; i < RV_ARRAY_LEN(texts); i++) {
+        rv_autobuf struct rv_buf status = {0};
+        rv_buf_addf(&status,
+                    held == EXEC_TOKEN ? "{\"token\":\"%s\"}"
+                                       : "{\"clientCertificateData\":\"C\",\"clientKeyData\":\"%s\"}",
+                    texts[i]);
+        if (exec)
+            write_plugin(rv_buf_cstr(&status));
+        else
+            write_file("token", texts[i]);
+        secret = "s3cr3t";
+        CU_ASSERT_EQUAL(kube_auth_refresh(a, START + (int64_t)i * 100 * SECOND, held != CERTIFICATE_FILE, NULL), 0);
+        secret = NULL;
+    }
+    secret = "s3cr3t";
+    kube_auth_free(a);
+    secret = NULL;
+    exec_case_free(&x);
+    (void)unlink(path);
+}
+
+static void wiped(void) {
+    static const char *const names[] = {"token file", "token", "token of a plugin", "certificate of a plugin",
+                                        "certificate file"};
+    for (enum held held = TOKEN_FILE; held <= CERTIFICATE_FILE; held++) {
+        found_freed = 0;
+        use_secret(held);
+        CHECK_ROW(found_freed == 0, names[held]);
+        for (int i = 0; i < 20; i++) use_secret(held); /* the allocator has kept what it keeps */
+        size_t before = heap_in_use();
+        for (int i = 0; i < 20; i++) use_secret(held);
+        CHECK_ROW(heap_in_use() < before + 20 * 24, names[held]); /* and is given back */
+    }
+}
+
+static const struct suite_test tests[] = {{"wiped", wiped},
+                                          {"fixed credentials", fixed_credentials},
                                           {"token file", token_file},
                                           {"token and file", token_and_file},
                                           {"exec plugin", exec_plugin},

@@ -7,6 +7,7 @@
 #include "supervisor/kube/config.h"
 #include "tests/support/script_server.h"
 #include "tests/support/stage.h"
+#include "tests/unit/sdk/heap.h"
 #include "tests/unit/sdk/suite.h"
 
 struct fixture {
@@ -147,6 +148,14 @@ static void failures(void) {
          0,
          "",
          ""},
+        {"several choices",
+         {.status = 300, .body = "{\"kind\":\"Status\",\"message\":\"choose\"}"},
+         RV_E_INVALID,
+         300,
+         false,
+         0,
+         "",
+         "choose"},
         {"cut", {.body = "{\"a\":", .how = SCRIPT_CUT}, RV_E_UNAVAILABLE, 0, true, 0, "", "transfer closed"},
         {"hung up", {.how = SCRIPT_HANGUP}, RV_E_UNAVAILABLE, 0, true, 0, "", "Empty reply"},
         {"silent", {.how = SCRIPT_SILENT}, RV_E_TIMEOUT, 0, true, 0, "", "timed out"},
@@ -305,6 +314,25 @@ static void unauthorized_together(void) {
     end(&w);
 }
 
+/* A client gives back all that it took, also from the one whose credentials it shares. */
+static void given_back(void) {
+    struct fixture w = begin();
+    struct supervisor *s = &w.stage->s;
+    size_t before = 0;
+    for (int i = 0; i < 60; i++) {
+        if (i == 30) before = heap_in_use(); /* the allocator has kept what it keeps */
+        struct answer a = {0};
+        struct kube_client *c =
+            kube_client_new(s->loop, s->kube_config, &(struct kube_client_opts){.credentials_of = s->client}, NULL);
+        kube_send(c, &get, on_done, &a);
+        kube_client_free(c);
+        CU_ASSERT_TRUE(a.times == 1 && a.code == RV_E_SHUTDOWN);
+        loop_turn(s->loop, 0); /* it frees timers */
+    }
+    CU_ASSERT_TRUE(heap_in_use() < before + 30 * 24);
+    end(&w);
+}
+
 /* The environment's proxy, as kubectl takes it. */
 static void proxies(void) {
     static const struct {
@@ -446,6 +474,7 @@ static void large_trailers(void) {
 
 static const struct suite_test tests[] = {{"requests", requests},
                                           {"large trailers", large_trailers},
+                                          {"given back", given_back},
                                           {"failures", failures},
                                           {"dead connection", dead_connection},
                                           {"nobody there", nobody_there},

@@ -21,7 +21,8 @@ struct scenario {
     struct client *waits;
 };
 
-static size_t whole(struct rv_str text) {
+static size_t whole(void *arg, struct rv_str text) {
+    (void)arg;
     const char *nl = memchr(text.p, '\n', text.n);
     return nl != NULL ? (size_t)(nl - text.p) + 1 : 0;
 }

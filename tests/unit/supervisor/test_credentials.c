@@ -1,6 +1,7 @@
 /* Credentials for requests to Ray: whose Secret is read, how often, and what becomes of a token that was changed. */
 #include "executor_fixture.h"
 #include "supervisor/requests/credential_cache.h"
+#include "supervisor/requests/recent.h"
 
 /* A Secret is read for a Service of its own namespace only; the plugin never learns its value. */
 static void credentials(void) {
@@ -19,7 +20,8 @@ static void credentials(void) {
     a = (struct ask){.id = 2, .verb = RV_VERB_HTTP, .url = "http://127.0.0.1:1/x", .secret = "n/token"};
     fixture_ask(w, &w->a, &a);
     CU_ASSERT_TRUE(w->a.results[1].code == RV_E_DENIED && w->a.results[2].code == RV_E_DENIED); /* at once */
-    CU_ASSERT_PTR_NOT_NULL(strstr(w->a.results[1].message, "may not send Secret n/token"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(w->a.results[1].message, "may not reach http://ray.other.svc:8265/x"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(w->a.results[2].message, "may not send Secret n/token"));
     SCRIPT_UNTIL(w->stage->s.loop, executor_idle(w->executor));
     CU_ASSERT_EQUAL(script_count_of(w->server, "secrets"), 1);
     script_on(w->server,
@@ -77,6 +79,14 @@ static void credential_cache(void) {
     CU_ASSERT_PTR_NULL(credential_cache_find(c, &other, 5));
     CU_ASSERT_PTR_NULL(credential_cache_find(c, &h, 5 + lasts));
     CU_ASSERT_PTR_NULL(credential_cache_find(c, &h, 5)); /* it was wiped */
+    struct rv_http_request keeps = h;
+    keeps.flags = RV_HTTP_KEEP_CREDENTIAL;
+    credential_cache_put(c, &keeps, RV_STR("A: 2"), 5);
+    CU_ASSERT_STRING_EQUAL(credential_cache_find(c, &keeps, 5 + 20 * lasts), "A: 2"); /* as long as it is taken */
+    CU_ASSERT_PTR_NULL(credential_cache_find(c, &h, 5 + 20 * lasts));                 /* others want a newer one */
+    credential_cache_put(c, &keeps, RV_STR("A: 2"), 5);
+    credential_cache_put(c, &other, RV_STR("B: 2"), 5 + 61 * lasts); /* the first was not used for ten minutes */
+    CU_ASSERT_PTR_NULL(credential_cache_find(c, &keeps, 5 + 61 * lasts));
     credential_cache_put(c, &h, RV_STR("A: 2"), 5);
     credential_cache_put(c, &other, RV_STR("B: 3"), 5);
     credential_cache_drop(c, &h);
@@ -89,7 +99,38 @@ static void credential_cache(void) {
     CU_ASSERT_PTR_NULL(credential_cache_free(c));
 }
 
+static unsigned dropped;
+static void count_drop(void *value) { dropped += value != NULL; }
+
+/* Many names, of which the one that was used the longest ago gives way: no two share a place. */
+static void recent_values(void) {
+    enum { MOST = 1000 };
+    static int values[MOST + 1];
+    struct recent *r = recent_new(MOST, count_drop);
+    char name[16];
+    dropped = 0;
+    for (int i = 0; i < MOST; i++) {
+        snprintf(name, sizeof name, "s%d", i);
+        recent_put(r, rv_str(name), &values[i]);
+    }
+    CU_ASSERT_TRUE(dropped == 0 && recent_count(r) == MOST && recent_oldest(r) == &values[0]);
+    CU_ASSERT_PTR_EQUAL(recent_find(r, RV_STR("s0")), &values[0]);
+    recent_put(r, RV_STR("one more"), &values[MOST]);
+    CU_ASSERT_TRUE(dropped == 1 && recent_count(r) == MOST && recent_find(r, RV_STR("s1")) == NULL);
+    CU_ASSERT_PTR_EQUAL(recent_find(r, RV_STR("s0")), &values[0]);
+    recent_put(r, RV_STR("s0"), &values[1]);
+    CU_ASSERT_TRUE(dropped == 2 && recent_count(r) == MOST && recent_find(r, RV_STR("s0")) == &values[1]);
+    recent_put(r, (struct rv_str){"s0\0x", 4}, &values[2]);
+    CU_ASSERT_PTR_EQUAL(recent_find(r, RV_STR("s0")), &values[1]);
+    recent_remove(r, RV_STR("s0"));
+    recent_remove(r, RV_STR("s0"));
+    CU_ASSERT_PTR_NULL(recent_find(r, RV_STR("s0")));
+    recent_free(r);
+    CU_ASSERT_EQUAL(dropped, MOST + 3);
+}
+
 static const struct suite_test tests[] = {{"credentials", credentials},
                                           {"credentials that are kept", kept_credentials},
-                                          {"the cache of credentials", credential_cache}};
+                                          {"the cache of credentials", credential_cache},
+                                          {"recent values", recent_values}};
 SUITE_MAIN("credentials", tests)

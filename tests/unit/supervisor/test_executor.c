@@ -283,6 +283,11 @@ static void gives_up(void) {
     script_on(w->server,
               &(struct script_answer){.status = 503, .body = STATUS("503", "ServiceUnavailable"), .times = 5});
     fixture_ask(w, &w->a, &(struct ask){.verb = RV_VERB_APPLY, .name = "p", .body = "{}"});
+    for (unsigned tries = 1; tries <= 4; tries++) { /* each pause is twice as long, with up to as much again */
+        SCRIPT_UNTIL(w->stage->s.loop, w->pauses == tries);
+        int64_t least = INT64_C(50) << tries;
+        CU_ASSERT_TRUE(w->pause >= least && w->pause <= 2 * least);
+    }
     const struct seen_result *r = fixture_result(w, &w->a, 0);
     CU_ASSERT_TRUE(r->code == RV_E_UNAVAILABLE && r->http == 503 && strcmp(r->message, "told") == 0);
     CU_ASSERT_EQUAL(script_count(w->server), 5);
@@ -458,13 +463,18 @@ static void refused(void) {
     for (uint64_t i = 2; i < 5; i++)
         fixture_ask(w, &w->a, &(struct ask){.id = i, .verb = RV_VERB_GET, .name = names[i]});
     CU_ASSERT_TRUE(w->a.results[4].code == RV_E_THROTTLED && w->a.results[3].times == 0);
+    CU_ASSERT_EQUAL(executor_open(w->executor, &w->a.client), 2);
+    CU_ASSERT_EQUAL(executor_open(w->executor, &w->b.client), 0);
     SCRIPT_UNTIL(w->stage->s.loop, w->a.result_n == 5);
     CU_ASSERT_TRUE(w->a.results[2].code == 0 && w->a.results[3].code == 0);
     /* What waits for others than the API server is counted by itself. */
     w->a.config.max_http = 1;
-    fixture_ask(w, &w->a, &(struct ask){.id = 5, .verb = RV_VERB_TIMER});
+    fixture_ask(w, &w->a, &(struct ask){.id = 5, .verb = RV_VERB_TIMER, .delay_ms = 50});
     fixture_ask(w, &w->a, &(struct ask){.id = 6, .verb = RV_VERB_TIMER});
     CU_ASSERT_TRUE(w->a.results[6].code == RV_E_THROTTLED && w->a.results[5].times == 0);
+    loop_turn(w->stage->s.loop, 0);
+    CU_ASSERT_EQUAL(executor_open(w->executor, &w->a.client), 0);
+    CU_ASSERT_EQUAL(w->a.results[5].times, 0); /* it runs, but a timer is nothing to wait for */
     CU_ASSERT_PTR_NOT_NULL(strstr(w->a.results[6].message, "limits.maxHttp"));
     CU_ASSERT_EQUAL(fixture_result(w, &w->a, 5)->code, 0);
     fixture_free(w);

@@ -91,6 +91,95 @@ static bool is(const struct fixture *w, const char *state) {
     return s.found;
 }
 
+/* ---- what is kept of an object ---------------------------------------------------------------------------------- */
+
+#define FULL                                                                                                           \
+    "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\",\"namespace\":\"n\",\"uid\":\"u\","          \
+    "\"resourceVersion\":\"3\",\"labels\":{\"index\":\"1\",\"key\":\"2\",\"named\":\"3\",\"rest\":\"4\"},"             \
+    "\"ownerReferences\":[{\"kind\":\"K\",\"name\":\"o\",\"uid\":\"v\",\"controller\":true,\"x\":1}]},\"spec\":{"      \
+    "\"a\":1,\"b\":2}}"
+#define LABELS(text) "\"labels\":{" text "}"
+#define OWNER "{\"kind\":\"K\",\"name\":\"o\",\"uid\":\"v\",\"controller\":true"
+
+/* The fields that the manifest names, what identifies an object, and the labels by which it is chosen. */
+static void kept_fields(void) {
+    static const struct {
+        const char *row, *fields[3], *index, *selector, *labels, *owners;
+        bool spec_b;
+    } rows[] = {
+        {"all",
+         {NULL},
+         "index",
+         "key=2",
+         LABELS("\"index\":\"1\",\"key\":\"2\",\"named\":\"3\",\"rest\":\"4\""),
+         OWNER ",\"x\":1}",
+         true},
+        {"no label is named: all are kept",
+         {"spec.a"},
+         "",
+         "",
+         LABELS("\"index\":\"1\",\"key\":\"2\",\"named\":\"3\",\"rest\":\"4\""),
+         OWNER ",\"x\":1}",
+         false},
+        {"one is named",
+         {"spec.a", "metadata.labels[named]"},
+         "",
+         "",
+         LABELS("\"named\":\"3\""),
+         OWNER ",\"x\":1}",
+         false},
+        {"and the index",
+         {"spec.a", "metadata.labels[named]"},
+         "index",
+         "",
+         LABELS("\"index\":\"1\",\"named\":\"3\""),
+         OWNER ",\"x\":1}",
+         false},
+        {"and the selector",
+         {"spec.a", "metadata.labels[named]"},
+         "",
+         "key=2,rest",
+         LABELS("\"key\":\"2\",\"named\":\"3\",\"rest\":\"4\""),
+         OWNER ",\"x\":1}",
+         false},
+        {"parts of owners",
+         {"spec.a", "metadata.ownerReferences[].name"},
+         "",
+         "",
+         LABELS("\"index\":\"1\",\"key\":\"2\",\"named\":\"3\",\"rest\":\"4\""),
+         OWNER "}",
+         false},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct fixture *w = begin();
+        struct rv_error err = {0};
+        struct rv_str fields[3];
+        struct manifest_kind k = {.api_version = RV_STR("v1"),
+                                  .resource = RV_STR("pods"),
+                                  .kind = RV_STR("Pod"),
+                                  .selector = rv_str(rows[i].selector),
+                                  .index_label = rv_str(rows[i].index)};
+        for (; k.fields.n < 3 && rows[i].fields[k.fields.n] != NULL; k.fields.n++)
+            fields[k.fields.n] = rv_str(rows[i].fields[k.fields.n]);
+        k.fields.list = fields;
+        on(w, "watch=1", 200, "", SCRIPT_SILENT);
+        on(w, "pods", 200, LIST(FULL), SCRIPT_WHOLE);
+        struct feed *f = feed_join(w->feeds, &k, NULL, &err);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+        UNTIL(w->synced == 1);
+        const struct store_object *o = store_find(feed_collection(f), RV_STR("n"), RV_STR("p"));
+        CU_ASSERT_PTR_NOT_NULL_FATAL(o);
+        rv_autobuf struct rv_buf text = {0};
+        struct rv_bytes value = blob_bytes(o->blob);
+        rv_json_write((struct rv_val){value.p, value.n}, &text);
+        const char *have = rv_buf_cstr(&text);
+        CHECK_ROW(strstr(have, rows[i].labels) != NULL, rows[i].row);
+        CHECK_ROW(strstr(have, rows[i].owners) != NULL, rows[i].row);
+        CHECK_ROW((strstr(have, "\"b\":2") != NULL) == rows[i].spec_b && strstr(have, "\"a\":1") != NULL, rows[i].row);
+        end(w);
+    }
+}
+
 /* ---- objects that cannot be read ------------------------------------------------------------------------------- */
 
 /* It is named once, and the others are there. */
@@ -238,7 +327,8 @@ static void stale_objects(void) {
     end(w);
 }
 
-static const struct suite_test tests[] = {{"too deep", too_deep},
+static const struct suite_test tests[] = {{"kept fields", kept_fields},
+                                          {"too deep", too_deep},
                                           {"states", states},
                                           {"a missing kind is told of once", missing_is_told_once},
                                           {"optional for some", optional_for_some},

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "ipc/base/base64.h"
+#include "rayvisor/tree.h"
 #include "supervisor/kube/peers.h"
 #include "supervisor/requests/address_filter.h"
 #include "supervisor/requests/h2_pool.h"
@@ -29,7 +31,7 @@ struct seen {
     size_t asked_room;
     unsigned times, status;
     int code;
-    bool json;
+    bool json, tls;
     size_t body_n;
     char body[64], message[300], trailers[400];
 };
@@ -47,6 +49,7 @@ static void on_answer(void *arg, const struct http_answer *a) {
     s->code = a->code;
     s->status = a->status;
     s->json = a->json;
+    s->tls = a->tls;
     s->body_n = a->body.n;
     if (a->json)
         rv_json_write((struct rv_val){a->body.p, a->body.n}, &text);
@@ -101,7 +104,7 @@ static void send_url(struct fixture *w, const char *url, struct rv_http_request 
     if (r.method.n == 0) r.method = RV_STR("POST");
     if (r.body.n == 0) r.body = (struct rv_bytes){(const uint8_t *)"body", 4};
     r.http2 = 1;
-    h2_pool_send(w->pool, &r, "X-Token: t0ken", on_answer, s);
+    h2_pool_send(w->pool, &r, "X-Token: t0ken", NULL, on_answer, s);
     CU_ASSERT_EQUAL(s->times, 0); /* never from within */
 }
 
@@ -287,6 +290,14 @@ static void silent_connections(void) {
     end(w);
 }
 
+/* The server is told at once, not with the next request. */
+static void taken_back(void) {
+    struct fixture *w = begin();
+    CU_ASSERT_EQUAL(ask(w, 0, "/silent", (struct rv_http_request){.timeout_ms = 40}).code, RV_E_TIMEOUT);
+    SCRIPT_UNTIL(w->loop, h2_server_resets(w->servers[0]) == 1);
+    end(w);
+}
+
 static void left_alone_after_a_failure(void) {
     struct h2_pool_limits l = h2_pool_usual;
     l.backoff_first_ms = 80;
@@ -385,6 +396,151 @@ static void with_tls(void) {
     tls_pair_free(&other);
 }
 
+/* A Secret as the API server gives it, read. NULL leaves the key out. */
+static struct client_identity *identity(const struct tls_pair *cert, const struct rv_buf *key,
+                                        const struct tls_pair *ca, const char **why) {
+    const struct {
+        const char *name;
+        const struct rv_buf *pem;
+    } parts[] = {
+        {"tls.crt", cert != NULL ? &cert->cert : NULL}, {"tls.key", key}, {"ca.crt", ca != NULL ? &ca->cert : NULL}};
+    struct rv_arena *a = rv_arena_new();
+    struct rv_node *secret = rv_node_map(a), *data = rv_node_ensure_map(a, secret, "data");
+    for (size_t i = 0; i < RV_ARRAY_LEN(parts); i++) {
+        rv_autobuf struct rv_buf coded = {0};
+        if (parts[i].pem == NULL) continue;
+        base64_encode(rv_buf_bytes(parts[i].pem), BASE64_STANDARD, &coded);
+        rv_node_set_str(a, data, parts[i].name, rv_arena_str(a, rv_buf_str(&coded)));
+    }
+    struct client_identity *i = client_identity_read(rv_node_freeze(a, secret), why);
+    rv_arena_free(a);
+    return i;
+}
+
+static struct client_identity *identity_of(const struct tls_pair *cert, const struct tls_pair *ca) {
+    const char *why;
+    struct client_identity *i = identity(cert, &cert->key, ca, &why);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(i);
+    return i;
+}
+
+static struct seen ask_as(struct fixture *w, const char *secret, struct client_identity *i) {
+    struct seen s = {0};
+    char url[96];
+    snprintf(url, sizeof url, "https://127.0.0.1:%u/ok", h2_server_port(w->servers[0]));
+    struct rv_http_request r = {.size = sizeof r,
+                                .method = RV_STR("POST"),
+                                .url = rv_str(url),
+                                .http2 = 1,
+                                .secret_ns = RV_STR("n"),
+                                .client_secret = rv_str(secret)};
+    h2_pool_send(w->pool, &r, NULL, i, on_answer, &s);
+    SCRIPT_UNTIL(w->loop, s.times == 1);
+    return s;
+}
+
+static void client_certificates(void) {
+    struct tls_pair ca, other_ca, head, stranger, worker, foreign;
+    tls_pair_make(&ca, "ca", NULL, NULL);
+    tls_pair_make(&other_ca, "other-ca", NULL, NULL);
+    tls_pair_make(&head, "head", "DNS:localhost,IP:127.0.0.1", &ca);
+    tls_pair_make(&stranger, "stranger", "DNS:stranger.test", &ca);
+    tls_pair_make(&worker, "worker", "DNS:localhost", &ca);
+    tls_pair_make(&foreign, "foreign", "DNS:localhost", &other_ca);
+    const struct {
+        const char *row;
+        const struct tls_pair *server, *cert, *ca;
+        bool ok;
+    } rows[] = {{"of the same issuer", &head, &worker, &ca, true},
+                {"the server's is of another issuer", &head, &worker, &other_ca, false},
+                {"the server has another name", &stranger, &worker, &ca, false},
+                {"the client's is of another issuer", &head, &foreign, &ca, false},
+                {"no certificate", &head, NULL, NULL, false}};
+    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows) * RV_ARRAY_LEN(versions); i++) {
+        size_t row = i / RV_ARRAY_LEN(versions);
+        struct fixture *w = begin_with(h2_pool_usual, rows[row].server);
+        h2_server_want_clients(w->servers[0], &ca, versions[i % RV_ARRAY_LEN(versions)]);
+        struct client_identity *who = rows[row].cert != NULL ? identity_of(rows[row].cert, rows[row].ca) : NULL;
+        struct seen s = ask_as(w, rows[row].cert != NULL ? "s" : "", who);
+        CHECK_ROW(s.tls == !rows[row].ok && s.code == (rows[row].ok ? 0 : RV_E_UNAVAILABLE), rows[row].row);
+        CHECK_ROW(rows[row].ok == (h2_server_requests(w->servers[0]) == 1), rows[row].row);
+        CHECK_ROW(rows[row].ok ? strcmp(h2_server_client(w->servers[0]), "worker") == 0
+                               : strstr(s.message, ": TLS: ") != NULL,
+                  rows[row].row);
+        client_identity_free(who);
+        end(w);
+    }
+    struct tls_pair *all[] = {&ca, &other_ca, &head, &stranger, &worker, &foreign};
+    for (size_t i = 0; i < RV_ARRAY_LEN(all); i++) tls_pair_free(all[i]);
+}
+
+/* A connection belongs to its Secret, and to what the Secret had when it was made. */
+static void client_certificates_change(void) {
+    struct tls_pair ca, head, worker, renewed;
+    tls_pair_make(&ca, "ca", NULL, NULL);
+    tls_pair_make(&head, "head", "IP:127.0.0.1", &ca);
+    tls_pair_make(&worker, "worker", NULL, &ca);
+    tls_pair_make(&renewed, "renewed", NULL, &ca);
+    struct client_identity *first = identity_of(&worker, &ca), *second = identity_of(&renewed, &ca);
+    struct fixture *w = begin_with(h2_pool_usual, &head);
+    struct h2_server *server = w->servers[0];
+    h2_server_want_clients(server, &ca, TLS1_3_VERSION);
+    for (int i = 0; i < 2; i++) CU_ASSERT_EQUAL(ask_as(w, "s", first).code, 0);
+    CU_ASSERT_EQUAL(h2_server_accepted(server), 1);
+    CU_ASSERT_EQUAL(ask_as(w, "another", first).code, 0);
+    CU_ASSERT_TRUE(h2_server_accepted(server) == 2 && h2_server_open(server) == 2); /* not shared */
+    CU_ASSERT_EQUAL(ask_as(w, "s", second).code, 0);
+    CU_ASSERT_STRING_EQUAL(h2_server_client(server), "renewed");
+    SCRIPT_UNTIL(w->loop, h2_server_open(server) == 2); /* the earlier one is closed */
+    CU_ASSERT_EQUAL(h2_server_accepted(server), 3);
+    client_identity_free(first);
+    client_identity_free(second);
+    end(w);
+    struct tls_pair *all[] = {&ca, &head, &worker, &renewed};
+    for (size_t i = 0; i < RV_ARRAY_LEN(all); i++) tls_pair_free(all[i]);
+}
+
+static void reading_client_certificates(void) {
+    struct tls_pair ca, a, b;
+    tls_pair_make(&ca, "ca", NULL, NULL);
+    tls_pair_make(&a, "a", NULL, &ca);
+    tls_pair_make(&b, "b", NULL, &ca);
+    const struct {
+        const char *why;
+        const struct tls_pair *cert;
+        const struct rv_buf *key;
+        const struct tls_pair *ca;
+    } rows[] = {{"tls.crt is missing", NULL, &a.key, &ca},
+                {"tls.key is missing", &a, NULL, &ca},
+                {"is no private key", &a, &a.cert, &ca},
+                {"ca.crt is missing", &a, &a.key, NULL},
+                {"is not the key of its tls.crt", &a, &b.key, &ca}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        const char *why = "";
+        CHECK_ROW(identity(rows[i].cert, rows[i].key, rows[i].ca, &why) == NULL, rows[i].why);
+        CHECK_ROW(why != NULL && strstr(why, rows[i].why) != NULL, rows[i].why);
+    }
+    struct client_identities *c = client_identities_new();
+    const int64_t now = time(NULL), late = now + 70000; /* the certificate lasts a day */
+    struct client_identity *kept = client_identities_put(c, RV_STR("n"), RV_STR("s"), identity_of(&a, &ca), now);
+    CU_ASSERT_PTR_EQUAL(client_identities_find(c, RV_STR("n"), RV_STR("s"), now + 50000), kept);
+    CU_ASSERT_PTR_NULL(client_identities_find(c, RV_STR("n"), RV_STR("other"), now));
+    CU_ASSERT_PTR_NULL(client_identities_find(c, RV_STR("n"), RV_STR("s"), late)); /* it will be renewed */
+    CU_ASSERT_PTR_EQUAL(client_identities_put(c, RV_STR("n"), RV_STR("s"), identity_of(&a, &ca), late), kept);
+    CU_ASSERT_PTR_EQUAL(client_identities_find(c, RV_STR("n"), RV_STR("s"), late + 1000), kept);
+    CU_ASSERT_PTR_NULL(client_identities_find(c, RV_STR("n"), RV_STR("s"), late + 2000));
+    kept = client_identity_ref(kept);
+    CU_ASSERT_PTR_NOT_EQUAL(client_identities_put(c, RV_STR("n"), RV_STR("s"), identity_of(&b, &ca), late), kept);
+    client_identity_free(kept);
+    client_identities_remove(c, RV_STR("n"), RV_STR("s"));
+    CU_ASSERT_PTR_NULL(client_identities_find(c, RV_STR("n"), RV_STR("s"), now));
+    CU_ASSERT_PTR_NULL(client_identities_free(c));
+    tls_pair_free(&ca);
+    tls_pair_free(&a);
+    tls_pair_free(&b);
+}
+
 static void large_bodies(void) {
     struct fixture *w = begin();
     rv_autobuf struct rv_buf body = {0};
@@ -440,10 +596,14 @@ static const struct suite_test tests[] = {{"what comes back", what_comes_back},
                                           {"dead connections", dead_connections},
                                           {"lost while under way", lost_while_under_way},
                                           {"silent connections", silent_connections},
+                                          {"taken back", taken_back},
                                           {"left alone after a failure", left_alone_after_a_failure},
                                           {"no HTTP/2 at all", no_http2_at_all},
                                           {"where it never goes", where_it_never_goes},
                                           {"with TLS", with_tls},
+                                          {"client certificates", client_certificates},
+                                          {"client certificates that change", client_certificates_change},
+                                          {"reading client certificates", reading_client_certificates},
                                           {"large bodies", large_bodies},
                                           {"bodies wait for room", bodies_wait_for_room},
                                           {"at the end", at_the_end}};

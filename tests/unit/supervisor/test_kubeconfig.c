@@ -139,6 +139,44 @@ static void clusters(void) {
     kube_config_free(c);
 }
 
+/* The environment's proxy is for the server's scheme, and never for this machine. */
+static void proxies(void) {
+    static const struct {
+        const char *server;
+        bool proxied;
+    } rows[] = {{"https://a", true},
+                {"https://a:6443/b", true},
+                {"https://localhost.example.com", true},
+                {"https://localhost", false},
+                {"https://localhost:6443", false},
+                {"https://localhost/a", false},
+                {"https://127.0.0.1:6443", false},
+                {"https://127.1.2.3", false},
+                {"https://128.0.0.1", true},
+                {"https://[::1]", false},
+                {"https://[::1]:6443/a", false},
+                {"https://[2001:db8::1]:6443", true},
+                {"https://[2001:db8::1]/127.0.0.1", true},
+                {"http://a", false}};
+    setenv("HTTPS_PROXY", "http://proxy:1", 1);
+    for (int except = 0; except < 2; except++) {
+        if (except != 0) setenv("NO_PROXY", "b", 1);
+        for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+            rv_autobuf struct rv_buf text = {0};
+            rv_buf_addf(&text,
+                        "current-context: c\ncontexts: [{name: c, context: {cluster: k}}]\n"
+                        "clusters: [{name: k, cluster: {server: \"%s\"}}]\n",
+                        rows[i].server);
+            struct kube_config *c = good(rv_buf_cstr(&text));
+            CHECK_ROW((c->env_proxy != NULL) == rows[i].proxied, rows[i].server);
+            CHECK_ROW((c->no_proxy != NULL) == (rows[i].proxied && except != 0), rows[i].server);
+            kube_config_free(c);
+        }
+    }
+    unsetenv("HTTPS_PROXY");
+    unsetenv("NO_PROXY");
+}
+
 static void users(void) {
     struct kube_config *c = good(USER("    client-certificate: ca.pem\n    client-key-data: " PEM64 "\n"));
     CU_ASSERT_TRUE(rv_str_is(rv_buf_str(&c->client_cert), PEM) && rv_str_is(rv_buf_str(&c->client_key), PEM));
@@ -251,8 +289,8 @@ static void home(void) {
 }
 
 static const struct suite_test tests[] = {
-    {"mistakes", mistakes},           {"clusters", clusters}, {"users", users},      {"exec plugins", exec_plugins},
-    {"several files", several_files}, {"home", home},         {"in a pod", in_a_pod}};
+    {"mistakes", mistakes},         {"clusters", clusters},           {"proxies", proxies}, {"users", users},
+    {"exec plugins", exec_plugins}, {"several files", several_files}, {"home", home},       {"in a pod", in_a_pod}};
 
 int main(void) {
     snprintf(dir, sizeof dir, "/tmp/rv-kubeconfig-XXXXXX");

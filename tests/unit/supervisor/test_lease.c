@@ -87,7 +87,24 @@ static void made_where_there_is_none(void) {
     CU_ASSERT_PTR_NOT_NULL(strstr(made->body, "\"leaseTransitions\":0"));
     CU_ASSERT_PTR_NOT_NULL(strstr(renewed->body, "\"resourceVersion\":\"2\""));
     CU_ASSERT_PTR_NULL(strstr(renewed->body, "acquireTime"));
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    CU_ASSERT_TRUE(rv_str_is(rv_path_str(from_json(a, made->body), "spec.holderIdentity"), "me"));
+    CU_ASSERT_TRUE(rv_str_is(rv_path_str(from_json(a, renewed->body), "spec.holderIdentity"), "me"));
     end(s);
+}
+
+/* An answer that is no Lease is a failure, and nobody takes what he has not read. */
+static void no_lease(void) {
+    static const char *const bodies[] = {"no JSON", "{\"spec\":{}}", "[]"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(bodies); i++) {
+        struct scenario *s = begin(60000);
+        on(s, "GET " PATH "/l", 200, bodies[i], 2);
+        on(s, "GET " PATH "/l", 200, LEASE("other", "t1", "1"), 1000);
+        SCRIPT_UNTIL(s->loop, script_count(s->server) == 4);
+        CHECK_ROW(s->failures == 2 && s->well == 1 && script_count_of(s->server, "PATCH") == 0, bodies[i]);
+        CHECK_ROW(strcmp(s->failure, "get 200") == 0 && !lease_holds(s->lease), bodies[i]);
+        end(s);
+    }
 }
 
 /* Renewed again and again: not ours. Then its renewals stop: ours after its whole duration. */
@@ -212,7 +229,8 @@ static void given_up(void) {
     end(s);
 }
 
-static const struct suite_test tests[] = {{"made where there is none", made_where_there_is_none},
+static const struct suite_test tests[] = {{"no lease", no_lease},
+                                          {"made where there is none", made_where_there_is_none},
                                           {"taken when it is not renewed", taken_when_it_is_not_renewed},
                                           {"taken at once when given up", taken_at_once_when_given_up},
                                           {"lost", lost},

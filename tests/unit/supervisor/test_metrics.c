@@ -35,6 +35,39 @@ static size_t count(const char *text, const char *what) {
 
 enum { COUNTER, GAUGE, REMOVED };
 
+/* Which names a scraper takes. */
+static void names(void) {
+    static const struct {
+        const char *name;
+        bool ok;
+    } rows[] = {{"a", true},   {"z", true},    {"A", true},    {"Z", true},    {"_", true},
+                {"a0", true},  {"a9", true},   {"a_b", true},  {"", false},    {"0a", false},
+                {"9", false},  {"a-b", false}, {"a b", false}, {"a:b", false}, {"a`", false},
+                {"a{", false}, {"a@", false},  {"a[", false},  {"a/", false},  {"\xc3\xa4", false}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        rv_autoarena struct rv_arena *a = rv_arena_new();
+        rv_autobuf struct rv_buf out = {0};
+        struct metrics_table *t = metrics_table_new();
+        const struct metrics_source source = {.plugin = "toy", .table = t};
+        set(t, a, rows[i].name, GAUGE, 1, "{}");
+        print_all(&source, 1, SIZE_MAX / 2, &out);
+        CHECK_ROW((out.n != 0) == rows[i].ok, rows[i].name);
+        metrics_table_free(t);
+    }
+    for (size_t n = 126; n <= 128; n++) { /* the longest */
+        rv_autoarena struct rv_arena *a = rv_arena_new();
+        rv_autobuf struct rv_buf out = {0};
+        char name[129] = {0};
+        struct metrics_table *t = metrics_table_new();
+        const struct metrics_source source = {.plugin = "toy", .table = t};
+        memset(name, 'a', n);
+        set(t, a, name, GAUGE, 1, "{}");
+        print_all(&source, 1, SIZE_MAX / 2, &out);
+        CU_ASSERT_EQUAL(out.n != 0, n < 128);
+        metrics_table_free(t);
+    }
+}
+
 static void kinds(void) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct metrics_table *t = metrics_table_new(), *u = metrics_table_new();
@@ -302,7 +335,13 @@ static void by_prefix(void) {
     metrics_table_free(t);
 }
 
-static const struct suite_test tests[] = {
-    {"by prefix", by_prefix},   {"in parts", in_parts},         {"large", large},     {"kinds", kinds},
-    {"histograms", histograms}, {"another host", another_host}, {"refused", refused}, {"many", many}};
+static const struct suite_test tests[] = {{"by prefix", by_prefix},
+                                          {"in parts", in_parts},
+                                          {"large", large},
+                                          {"names", names},
+                                          {"kinds", kinds},
+                                          {"histograms", histograms},
+                                          {"another host", another_host},
+                                          {"refused", refused},
+                                          {"many", many}};
 SUITE_MAIN("metrics", tests)

@@ -148,6 +148,12 @@ static void forbidden(void) {
     SCRIPT_UNTIL(s->loop, s->changes == 1);
     CU_ASSERT_TRUE(is(s, OTHER_OPERATOR_NONE) && s->failures == 5);
     end(s);
+    s = begin(NULL, 0); /* it works again: said once */
+    on(s, ALL, 500, "{}", 2);
+    on(s, ALL, 200, LIST(""), 100000);
+    SCRIPT_UNTIL(s->loop, script_count(s->server) >= 5);
+    CU_ASSERT_TRUE(s->failures == 2 && s->well == 1);
+    end(s);
 }
 
 static void namespaces(void) {

@@ -475,6 +475,44 @@ static void settings_unanswered(void) {
     }
 }
 
+/* Who has not started yet shows the settings with which it will. */
+static void settings_before_the_start(void) {
+    struct plugin_fixture *w = plugin_fixture_new(", settings: {greeting: first}");
+    CU_ASSERT_TRUE(rv_str_is(rv_path_str(fixture_info(w).settings, "greeting"), "first"));
+    plugin_fixture_free(w);
+}
+
+/* Who is being stopped is not started again to stand by, and stays stopped for whoever waits for it. */
+static void stopped_rather_than_standing_by(void) {
+    struct plugin_fixture *w = plugin_fixture_new("");
+    unsigned stopped = 0;
+    plugin_stand_by(w->p); /* there is no process yet */
+    CU_ASSERT_TRUE(fixture_state(w, "disabled"));
+    fixture_ready(w);
+    plugin_stop(w->p, on_stopped, &stopped);
+    plugin_stand_by(w->p);
+    fixture_die(w, SIGTERM, FLIGHT_IDLE, NULL);
+    CU_ASSERT_TRUE(stopped == 1 && fixture_state(w, "disabled"));
+    plugin_fixture_free(w);
+}
+
+/* The copy of a library that could be started is removed when it is not wanted any more. */
+static void copies_are_removed(void) {
+    struct plugin_fixture *w = plugin_fixture_new("");
+    rv_autobuf struct rv_buf dir = {0}, file = {0};
+    unsigned stopped = 0;
+    rv_buf_addf(&dir, RV_STR_FMT "/toy.kept", RV_STR_ARG(w->s->config->runtime_dir));
+    rv_buf_addf(&file, "%s/toy.so", rv_buf_cstr(&dir));
+    fixture_ready(w);
+    CU_ASSERT_EQUAL(access(rv_buf_cstr(&file), R_OK), 0);
+    plugin_stop(w->p, on_stopped, &stopped);
+    fixture_die(w, SIGTERM, FLIGHT_IDLE, NULL);
+    plugin_replace(w->p, plugin_fixture_edit(w, ""));
+    CU_ASSERT_NOT_EQUAL(access(rv_buf_cstr(&file), F_OK), 0);
+    CU_ASSERT_NOT_EQUAL(access(rv_buf_cstr(&dir), F_OK), 0);
+    plugin_fixture_free(w);
+}
+
 /* What is configured anew begins with it, and without what was held against the plugin before. What it reads is kept
  * already, and is not listed again. */
 static void replaced(void) {
@@ -498,13 +536,14 @@ static void replaced(void) {
 static void recorded(void) {
     char more[96], dir[] = "/tmp/rv-records-XXXXXX", command[64];
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
-    snprintf(more, sizeof more, ", record: %s/made, limits: {recording: 1Mi}", dir);
+    snprintf(more, sizeof more, ", record: %s/made, limits: {recording: 1Mi, memory: 128Mi}", dir);
     struct plugin_fixture *w = plugin_fixture_new(more);
     rv_autobuf struct rv_buf room = {0};
     fixture_spawn(w);
     const char *arguments = fixture_arguments(w, &room);
     CU_ASSERT_TRUE(has_line(arguments, "--record") && has_line(arguments, "--record-max"));
     CU_ASSERT_TRUE(has_line(arguments, "1048576") && strstr(arguments, "/made/toy.") != NULL);
+    CU_ASSERT_PTR_NOT_NULL(strstr(arguments, "--max-memory\n134217728\n"));
     plugin_fixture_free(w);
     snprintf(command, sizeof command, "rm -r %s", dir);
     CU_ASSERT_EQUAL(system(command), 0); /* NOLINT(cert-env33-c): a folder of our own */
@@ -562,7 +601,10 @@ static const struct suite_test tests[] = {{"handshake", handshake},
                                           {"settings unanswered", settings_unanswered},
                                           {"replaced", replaced},
                                           {"recorded", recorded},
-                                          {"recordings kept", recordings_kept}};
+                                          {"recordings kept", recordings_kept},
+                                          {"settings before the start", settings_before_the_start},
+                                          {"copies are removed", copies_are_removed},
+                                          {"stopped rather than standing by", stopped_rather_than_standing_by}};
 
 int main(int argc, char **argv) {
     puppet_main(argc, argv);

@@ -76,6 +76,27 @@ static void log_lines(void) {
     plugin_fixture_free(w);
 }
 
+/* Of more fields than a line has room for, the first are logged. */
+static void many_fields(void) {
+    struct plugin_fixture *w = plugin_fixture_new("");
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    rv_autobuf struct rv_buf fields = {0};
+    fixture_ready(w);
+    for (int i = 0; i < 60; i++) rv_buf_addf(&fields, "%s\"f%02d\":\"v\"", i == 0 ? "{" : ",", i);
+    rv_buf_adds(&fields, "}");
+    listen_to_log(RV_LOG_INFO);
+    fixture_send(
+        w, (struct msg){
+               .type = MSG_LOG,
+               .log = {RV_LOG_INFO, RV_STR("said"), {RV_STR("ns"), RV_STR("a")}, from_json(a, rv_buf_cstr(&fields))}});
+    wait_heard(w, 1);
+    const char *text = logged();
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "plugin=toy namespace=ns name=a f00=v f01=v "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, " f28=v\n"));
+    stop_listening();
+    plugin_fixture_free(w);
+}
+
 /* Whoever says why he cannot run is believed; whether he is tried again says the kind of failure. */
 static void cannot_run(void) {
     static const struct {
@@ -95,7 +116,8 @@ static void cannot_run(void) {
     }
 }
 
-static const struct suite_test tests[] = {{"log lines", log_lines}, {"cannot run", cannot_run}};
+static const struct suite_test tests[] = {
+    {"log lines", log_lines}, {"cannot run", cannot_run}, {"many fields", many_fields}};
 
 int main(int argc, char **argv) {
     puppet_main(argc, argv);

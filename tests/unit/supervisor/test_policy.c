@@ -212,6 +212,12 @@ static void patterns(void) {
         {"http://*/*", "http://a.b.c/x", true},
         /* nor into the port, nor is one port another */
         {"http://a/*", "http://a:80/x", false},
+        {"http://a/*", "http://a:/x", false},
+        {"http://a:8*/*", "http://a:/x", false},
+        {"http://[fd00:*]/*", "http://[fd00::1]x/x", false},
+        {"http://[fd00:*]:80/*", "http://[fd00::1]:80/x", true},
+        {"http://[fd00:*]:80/*", "http://[fd00::1]880/x", false},
+        {"http://[fd00:*]:80/*", "http://[fd00::1]:/x", false},
         {"http://a:*/*", "http://a:80/x", true},
         {"http://a:*/*", "http://a/x", false},
         {"http://a:*/*", "http://a:0/x", false},
@@ -222,6 +228,47 @@ static void patterns(void) {
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++)
         CHECK_ROW(url_matches(rv_str(rows[i].pattern), rv_str(rows[i].url)) == rows[i].match, rows[i].url);
+}
+
+/* What the writer of an object of namespace "n" makes the plugin ask. */
+static void other_namespaces(void) {
+    static const struct {
+        const char *pattern, *url;
+        bool own;
+    } rows[] = {
+        {"http://*.svc.cluster.local:*/api/*", "http://a.n.svc.cluster.local:8265/api/x", true},
+        {"http://*.svc.cluster.local:*/api/*", "http://a.m.svc.cluster.local:8265/api/x", false},
+        {"http://*.svc.cluster.local:*/api/*", "http://a.m.svc.cluster.local:8265/api/x?.n.svc.cluster.local:8265/",
+         false},
+        {"http://*.svc.cluster.local:*/api/*", "http://pod.a.m.svc.cluster.local:8265/api/x", false},
+        {"http://*.svc.cluster.local:*/api/*", "http://n.svc.m.svc.cluster.local:8265/api/x", false},
+        {"http://*.svc.cluster.local:*/api/*", "http://a.n.m.svc.cluster.local:8265/api/x", false},
+        {"http://*.svc.cluster.local:*/api/*", "http://n.a.n.svc.cluster.local:8265/api/x", true},
+        {"http://*.svc.cluster.local:*/api/*", "http://m.svc.cluster.local:8265/api/x", false},
+        {"http://*.*.svc:*/api/*", "http://a.n.svc:8265/api/x", true},
+        {"http://*.*.svc:*/api/*", "http://a.m.svc:8265/api/x", false},
+        {"http://*.m.svc:*/api/*", "http://a.m.svc:8265/api/x", true},
+        {"http://a.m*.svc:*/api/*", "http://a.mm.svc:8265/api/x", false},
+        {"http://*.svc.*:*/api/*", "http://a.n.svc.x:8265/api/x", true},
+        {"http://*.svc.*:*/api/*", "http://a.m.svc.x:8265/api/x", false},
+        {"http://*.example.org:*/api/*", "http://a.m.example.org:8265/api/x", true},
+        {"http://10.*:*/api/*", "http://10.1.2.3:8265/api/x", true},
+        {"http://[fd00:*]:*/api/*", "http://[fd00::1]:8265/api/x", true},
+        {"http://*:*/api/*", "http://a.m.svc.cluster.local:8265/api/x", true},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct rv_str list[] = {rv_str(rows[i].pattern)};
+        struct config_plugin p = {.name = RV_STR("toy"), .http = {list, 1, true}};
+        struct msg_action m = {.a = {.verb = RV_VERB_HTTP},
+                               .key = {.ns = RV_STR("n"), .name = RV_STR("x")},
+                               .http = {.method = RV_STR("GET"), .url = rv_str(rows[i].url)}};
+        struct rv_error err = {0};
+        CHECK_ROW(policy_check(&p, &m, &err) == (rows[i].own ? 0 : RV_E_DENIED), rows[i].url);
+        CHECK_ROW(rows[i].own || strstr(err.text, "for an object of namespace n: a '*' in the place") != NULL,
+                  rows[i].url);
+        m.key.ns = RV_STR(""); /* it asks for no object */
+        CHECK_ROW(policy_check(&p, &m, NULL) == 0, rows[i].url);
+    }
 }
 
 static void http(void) {
@@ -258,6 +305,47 @@ static void http(void) {
                                         .secret_key = RV_STR("auth_token")}};
         if (rows[i].secret[0] == 0) m.http.secret_ns = m.http.secret_key = RV_STR("");
         CHECK_ROW(policy_check(&p, &m, NULL) == (rows[i].may ? 0 : RV_E_DENIED), rows[i].row);
+    }
+}
+
+/* All three keys must be granted, and the Secret is for Services of its own namespace, over TLS and HTTP/2. */
+static void client_certificate(void) {
+    static const struct {
+        const char *row, *url, *ns, *secret;
+        uint32_t http2;
+        size_t keys;
+        bool token, may;
+    } rows[] = {{"granted", "https://a.b.svc.cluster.local:6379/x", "b", "worker-1", 1, 3, false, true},
+                {"beside a token", "https://a.b.svc.cluster.local:6379/x", "b", "worker-1", 1, 3, true, true},
+                {"beside a token that is not granted", "https://a.b.svc.cluster.local:6379/x", "b", "worker-1", 1, 3,
+                 true, false},
+                {"not the issuer", "https://a.b.svc.cluster.local:6379/x", "b", "worker-1", 1, 2, false, false},
+                {"another Secret", "https://a.b.svc.cluster.local:6379/x", "b", "head-1", 1, 3, false, false},
+                {"another namespace", "https://a.c.svc.cluster.local:6379/x", "b", "worker-1", 1, 3, false, false},
+                {"no namespace", "https://a.b.svc.cluster.local:6379/x", "", "worker-1", 1, 3, false, false},
+                {"without TLS", "http://a.b.svc.cluster.local:6379/x", "b", "worker-1", 1, 3, false, false},
+                {"over HTTP/1.1", "https://a.b.svc.cluster.local:6379/x", "b", "worker-1", 0, 3, false, false}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct rv_str keys[] = {RV_STR("tls.crt"), RV_STR("tls.key"), RV_STR("ca.crt"), RV_STR("auth_token")},
+                      of_workers[] = {RV_STR("worker-*")},
+                      both[] = {RV_STR("http://*.*.svc.cluster.local:*/*"),
+                                RV_STR("https://*.*.svc.cluster.local:*/*")};
+        struct manifest_secret may_name[] = {{.names = {of_workers, 1, true}, .keys = {keys, rows[i].keys, true}},
+                                             {.names = {any, 1, true}, .keys = {&keys[3], 1, true}}};
+        struct config_plugin p = {.name = RV_STR("toy"),
+                                  .http = {both, 2, true},
+                                  .secrets = may_name,
+                                  .secret_n = rows[i].token && !rows[i].may ? 1 : 2};
+        struct msg_action m = {.a = {.verb = RV_VERB_HTTP},
+                               .http = {.method = RV_STR("POST"),
+                                        .url = rv_str(rows[i].url),
+                                        .http2 = rows[i].http2,
+                                        .secret_ns = rv_str(rows[i].ns),
+                                        .client_secret = rv_str(rows[i].secret)}};
+        if (rows[i].token) m.http.secret_name = RV_STR("token"), m.http.secret_key = RV_STR("auth_token");
+        struct rv_error why = {0};
+        CHECK_ROW(policy_check(&p, &m, &why) == (rows[i].may ? 0 : RV_E_DENIED), rows[i].row);
+        if (rows[i].may && why.text[0] != 0) printf("\n    %s", why.text);
     }
 }
 
@@ -376,7 +464,9 @@ static const struct suite_test tests[] = {{"resources and verbs", resources},
                                           {"malformed", malformed},
                                           {"the namespace of an event", event_namespace},
                                           {"url patterns", patterns},
+                                          {"namespaces of others", other_namespaces},
                                           {"http", http},
+                                          {"a client certificate", client_certificate},
                                           {"every action", every_action},
                                           {"every credential", every_credential}};
 SUITE_MAIN("policy", tests)

@@ -75,7 +75,7 @@ static struct seen ask(struct fixture *w, struct rv_http_request r, const char *
     r.size = sizeof r;
     r.url = rv_str(url);
     if (r.method.n == 0) r.method = RV_STR("GET");
-    http_direct_send(w->http, &r, credential, on_answer, &s);
+    http_direct_send(w->http, &r, credential, NULL, on_answer, &s);
     CU_ASSERT_EQUAL(s.times, 0); /* never from within */
     SCRIPT_UNTIL(w->loop, s.times == 1);
     return s;
@@ -327,9 +327,9 @@ static void at_the_end(void) {
     snprintf(url, sizeof url, "%s/x", w.base);
     script_on(w.ray, &(struct script_answer){.how = SCRIPT_SILENT});
     struct rv_http_request r = {.size = sizeof r, .method = RV_STR("GET"), .url = rv_str(url)};
-    http_direct_send(w.http, &r, NULL, on_answer, &a);
+    http_direct_send(w.http, &r, NULL, NULL, on_answer, &a);
     SCRIPT_UNTIL(w.loop, script_count(w.ray) == 1);
-    http_direct_send(w.http, &r, NULL, on_answer, &b); /* not even begun */
+    http_direct_send(w.http, &r, NULL, NULL, on_answer, &b); /* not even begun */
     w.http = http_direct_free(w.http);
     CU_ASSERT_TRUE(a.times == 1 && a.code == RV_E_SHUTDOWN && b.times == 1 && b.code == RV_E_SHUTDOWN);
     end(&w);
@@ -358,7 +358,7 @@ static void large_headers(void) {
                              .headers = lines(&headers, rows[i].headers), .body = "{}", .how = SCRIPT_STREAM});
         struct rv_http_request r = {
             .size = sizeof r, .url = rv_str(w.base), .method = RV_STR("GET"), .timeout_ms = 20000};
-        http_direct_send(w.http, &r, NULL, on_answer, &s);
+        http_direct_send(w.http, &r, NULL, NULL, on_answer, &s);
         SCRIPT_UNTIL(w.loop, s.times == 1 || script_streaming(w.ray));
         if (script_streaming(w.ray)) script_end_with(w.ray, lines(&trailers, rows[i].trailers));
         SCRIPT_UNTIL(w.loop, s.times == 1);

@@ -129,7 +129,7 @@ static void send_to(struct fixture *w, const char *method, const char *host, uns
     rv_buf_addf(&url, "http://%s:%s/x", host, w->port);
     struct rv_http_request r = {.size = sizeof r, .method = rv_str(method), .url = rv_buf_str(&url), .timeout_ms = ms};
     *s = (struct seen){0};
-    http_direct_send(w->http, &r, NULL, on_answer, s);
+    http_direct_send(w->http, &r, NULL, NULL, on_answer, s);
     CU_ASSERT_EQUAL(s->times, 0); /* never from within */
 }
 
@@ -333,7 +333,7 @@ static void api_server_by_connection(void) {
 static struct seen ask_http2(struct fixture *w, struct rv_str url) {
     struct seen s = {0};
     struct rv_http_request r = {.size = sizeof r, .method = RV_STR("POST"), .url = url, .http2 = 1};
-    http_direct_send(w->http, &r, NULL, on_answer, &s);
+    http_direct_send(w->http, &r, NULL, NULL, on_answer, &s);
     SCRIPT_UNTIL(w->loop, s.times == 1);
     return s;
 }

@@ -9,8 +9,9 @@
 
 #include "ipc/base/fd_limit.h"
 #include "ipc/base/log.h"
+#include "supervisor/once/spawn.h"
+#include "supervisor/proc/log_limit.h"
 #include "supervisor/proc/output.h"
-#include "supervisor/proc/spawn.h"
 #include "tests/unit/sdk/suite.h"
 
 /* A file without a name that holds the text, at its beginning. */
@@ -62,6 +63,31 @@ static void a_child(void) {
     CU_ASSERT_STRING_EQUAL(text, "token secret\nin \nerr\nfd 0\nfd 1\nfd 2\nfd 3\nfd 4\nhome \n");
     read_back(flight, text, sizeof text);
     CU_ASSERT_STRING_EQUAL(text, "flight\n");
+}
+
+/* It blocks no signal and handles each as usual, whatever its parent does. */
+static void signals(void) {
+    char *const argv[] = {(char *)(uintptr_t) "/bin/grep", (char *)(uintptr_t) "-E",
+                          (char *)(uintptr_t) "^Sig(Blk|Ign):", (char *)(uintptr_t) "/proc/self/status", NULL};
+    rv_autoclose int out = file_of("");
+    struct rv_error err = {0};
+    sigset_t some, before;
+    sigemptyset(&some);
+    sigaddset(&some, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &some, &before);
+    void (*usual)(int) = signal(SIGPIPE, SIG_IGN);
+    pid_t pid = 0;
+    int pidfd = spawn_host(&(struct spawn_opts){argv, out, out, out}, &pid, &err);
+    CU_ASSERT_TRUE(pidfd >= 0 && waitpid(pid, NULL, 0) == pid);
+    close(pidfd);
+    (void)signal(SIGPIPE, usual);
+    sigset_t now;
+    sigprocmask(SIG_SETMASK, &before, &now);
+    CU_ASSERT_TRUE(sigismember(&now, SIGUSR1) == 1 && sigismember(&now, SIGUSR2) == 0); /* as it was */
+    char text[256];
+    read_back(out, text, sizeof text);
+    CU_ASSERT_EQUAL(strspn(text, "SigBlkIn:\t0\n"), strlen(text));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "SigBlk:"));
 }
 
 static void not_there(void) {
@@ -165,7 +191,9 @@ static void lines(void) {
         say(&p, part);
     }
     say(&p, "\nlast words");
-    CU_ASSERT_TRUE(lines_of(&p, "host output", text, sizeof text) == 6 && strlen(text) > 8192 && strlen(text) < 11000);
+    CU_ASSERT_EQUAL(lines_of(&p, "host output", text, sizeof text), 6);
+    const char *cut = strstr(text, "line=xxx");
+    CU_ASSERT_TRUE(cut != NULL && strspn(cut + strlen("line="), "x") == 8192);
     if (write(p.in, " of it", 6) != 6) abort(); /* not looked at yet when it dies */
     close(p.in);
     p.in = -1;
@@ -199,7 +227,34 @@ static void flood(void) {
     end(&p);
 }
 
-static const struct suite_test tests[] = {
-    {"a child", a_child}, {"not there", not_there}, {"memory", memory}, {"descriptors", descriptors},
-    {"lines", lines},     {"no text", no_text},     {"flood", flood}};
+/* What was left out is told as soon as there is room again, not with each line. */
+static void left_out(void) {
+    char text[1 << 18];
+    struct pipes p = begin();
+    struct log_limit c = {0};
+    int64_t now = INT64_C(1000000000000), second = 1000000000;
+    size_t allowed = 0;
+    while (log_limit_allows(&c, RV_STR("toy"), 1, now)) allowed++;
+    CU_ASSERT_EQUAL(allowed, 1000);
+    for (int i = 0; i < 4; i++) CU_ASSERT_FALSE(log_limit_allows(&c, RV_STR("toy"), 1, now));
+    CU_ASSERT_TRUE(log_limit_allows(&c, RV_STR("toy"), 1, now + second / 10)); /* one of ten */
+    CU_ASSERT_EQUAL(lines_of(&p, "suppressed", text, sizeof text), 0);
+    CU_ASSERT_TRUE(log_limit_allows(&c, RV_STR("toy"), 1, now + 2 * second));
+    CU_ASSERT_EQUAL(
+        lines_of(&p, "a plugin logs too much: lines of it are left out plugin=toy suppressed=5\n", text, sizeof text),
+        1);
+    CU_ASSERT_TRUE(log_limit_allows(&c, RV_STR("toy"), 1, now + 3 * second));
+    log_limit_report_suppressed(&c, RV_STR("toy"), now + 3 * second, true);
+    CU_ASSERT_EQUAL(lines_of(&p, "suppressed", text, sizeof text), 1);
+    /* Bytes: a megabyte at once, then so many a second. */
+    c = (struct log_limit){0};
+    CU_ASSERT_TRUE(log_limit_allows(&c, RV_STR("toy"), 3 << 20, now));
+    CU_ASSERT_FALSE(log_limit_allows(&c, RV_STR("toy"), 1, now + second));
+    CU_ASSERT_TRUE(log_limit_allows(&c, RV_STR("toy"), 1, now + 65 * second));
+    end(&p);
+}
+
+static const struct suite_test tests[] = {{"left out", left_out},   {"signals", signals}, {"a child", a_child},
+                                          {"not there", not_there}, {"memory", memory},   {"descriptors", descriptors},
+                                          {"lines", lines},         {"no text", no_text}, {"flood", flood}};
 SUITE_MAIN("spawn", tests)

@@ -435,7 +435,73 @@ static void nameless(void) {
     end(&w);
 }
 
-static const struct suite_test tests[] = {{"orders", orders},
+static void count_object(void *arg, const struct store_object *o) { *(size_t *)arg += o->name.n != 0; }
+
+/* All objects of a resource, however many collections have it. */
+static void each_of(void) {
+    static const struct {
+        const char *api_version, *resource, *ns;
+        bool any;
+        size_t n;
+    } rows[] = {{"v1", "pods", "", true, 3},  {"v1", "pods", "d", true, 3}, {"v1", "pods", "e", true, 0},
+                {"v1", "jobs", "", false, 0}, {"v2", "pods", "", false, 0}, {"v1", "configmaps", "", true, 1}};
+    struct fixture w;
+    begin(&w);
+    bool widened;
+    struct store_collection_opts o = {"v1", "configmaps", "ConfigMap", NULL, NULL, NULL};
+    struct store_collection *maps = store_collection_get(w.store, &o, &widened, NULL);
+    for (int i = 0; i < 4; i++) store_put(w.pods, object(&w, (const char[]){(char)('a' + i), 0}, "u", i + 1, "x"));
+    store_put(maps, object(&w, "m", "um", 9, "x"));
+    remove_it(&w, "d", "u", 20);
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        size_t n = 0;
+        bool any = store_each_of(w.store, rv_str(rows[i].api_version), rv_str(rows[i].resource), rv_str(rows[i].ns),
+                                 count_object, &n);
+        CHECK_ROW(any == rows[i].any && n == rows[i].n, rows[i].resource);
+    }
+    store_collection_unref(maps);
+    end(&w);
+}
+
+static void versions(void) {
+    static const struct {
+        const char *a, *b;
+        int order;
+    } rows[] = {{"1", "2", -1},
+                {"2", "2", 0},
+                {"10", "9", 1},
+                {"9", "10", -1},
+                {"0010", "9", 1},
+                {"9", "0010", -1},
+                {"007", "7", 0},
+                {"0", "000", 0},
+                {"0", "1", -1},
+                {"1", "0", 1},
+                {"", "1", -1},
+                {"", "", 0},
+                {"", "0", 0},
+                {"120", "119", 1},
+                {"18446744073709551616", "9", 1},
+                /* What is no number has no order. */
+                {"a", "1", 0},
+                {"1", "a", 0},
+                {"1/", "2", 0},
+                {"2", "1/", 0},
+                {"1:", "2", 0},
+                {"2", "1:", 0},
+                {"-1", "1", 0},
+                {"1", "1 ", 0},
+                {"x1", "22", 0},
+                {"22", "x1", 0}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        int order = store_version_cmp(rv_str(rows[i].a), rv_str(rows[i].b));
+        CHECK_ROW((order > 0) - (order < 0) == rows[i].order, rows[i].a);
+    }
+}
+
+static const struct suite_test tests[] = {{"versions", versions},
+                                          {"each of", each_of},
+                                          {"orders", orders},
                                           {"quiet", quiet},
                                           {"refused", refused},
                                           {"relist", relist},

@@ -112,6 +112,26 @@ static void who_has_done_it(void) {
     }
 }
 
+/* Conditions of a write are nothing that it writes. */
+static void conditions(void) {
+    static const struct {
+        const char *write, *want;
+    } rows[] = {{"{\"metadata\":{\"resourceVersion\":\"3\",\"annotations\":{\"a/b\":\"ours\"}}}", ""},
+                {"{\"metadata\":{\"uid\":\"other\",\"annotations\":{\"a/b\":\"ours\"}}}", ""},
+                {"{\"metadata\":{\"name\":\"other\"}}", "metadata.name by , 10 s, first"},
+                {"{\"spec\":{\"uid\":\"other\"}}", "spec by , 10 s, first"},
+                {"{\"uid\":\"other\"}", "uid by , 10 s, first"}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scenario *s = begin();
+        write_is(s, rows[i].write);
+        three_times(s);
+        struct rv_str said = look(s, OBJECT("15", "{\"a/b\":\"ours\"}", ""));
+        CHECK_ROW(rv_str_is(said, rows[i].want), rows[i].write);
+        if (!rv_str_is(said, rows[i].want)) printf("\n    says: %s", said.n != 0 ? said.p : "");
+        end(s);
+    }
+}
+
 /* Where we have written something else to it meanwhile, it is another manager's only if that says so. */
 static void our_own_turns(void) {
     static const struct {
@@ -200,9 +220,7 @@ static void which_writes(void) {
     end(s);
 }
 
-static const struct suite_test tests[] = {{"who has done it", who_has_done_it},
-                                          {"our own turns", our_own_turns},
-                                          {"pauses", pauses},
-                                          {"what ends it", what_ends_it},
-                                          {"which writes", which_writes}};
+static const struct suite_test tests[] = {{"who has done it", who_has_done_it}, {"conditions", conditions},
+                                          {"our own turns", our_own_turns},     {"pauses", pauses},
+                                          {"what ends it", what_ends_it},       {"which writes", which_writes}};
 SUITE_MAIN("undone", tests)

@@ -136,7 +136,8 @@ static void events(void) {
     CU_ASSERT_EQUAL(w->synced, 1);
     script_end(w->server); /* as servers do every few minutes */
     UNTIL(script_count(w->server) == 3);
-    CU_ASSERT_TRUE(asked_from(w, "40")); /* from the bookmark, without a list */
+    CU_ASSERT_TRUE(asked_from(w, "40"));                      /* from the bookmark, without a list */
+    CU_ASSERT_TRUE(rv_str_is(rv_buf_str(&w->history), "lw")); /* nobody is told of it */
     struct kube_stats st;
     kube_client_stats(w->stage->s.client, &st);
     CU_ASSERT_TRUE(st.events == 3 && st.bookmarks == 1 && st.relists == 1);

@@ -1,4 +1,4 @@
-/* tell.c - the twin's documents and counts (see twin.h). */
+/* documents.c - the twin's documents and counts (see twin.h). */
 #include <stdlib.h>
 
 #include "rayvisor/k8s.h"
