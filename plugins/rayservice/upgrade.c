@@ -151,6 +151,18 @@ static void lower(const struct up_view *v, const struct up_side *s, int64_t move
     *(active ? &p->assume_active : &p->assume_pending) = !s->head_ready || s->untold;
 }
 
+/* Could its traffic be served with the capacity that lower() would leave? It could not where an upgrade and a rollback
+ * have followed each other in the middle of a step, or the surge was edited. */
+static bool has_to_spare(const struct up_view *v, const struct up_side *s) {
+    return s->traffic <= most(0, s->capacity - v->surge);
+}
+
+/* More capacity for one side; both together have no more than the surge allows. */
+static int32_t raised(const struct up_view *v, const struct up_side *s, const struct up_side *other) {
+    int32_t room = FULL + v->surge - (other->exists && other->head_ready ? other->capacity : 0);
+    return most(s->capacity, least(FULL, least(s->capacity + v->surge, room)));
+}
+
 static void forward(const struct up_view *v, struct up_plan *p) {
     const struct up_side *a = &v->active, *b = &v->pending;
     p->serve_active_frozen = true;
@@ -164,9 +176,9 @@ static void forward(const struct up_view *v, struct up_plan *p) {
         p->step = b->proven && serves(b) ? UP_SHIFTING : UP_DEPLOYING;
         if (p->step == UP_SHIFTING && interval_over(v, b->moved, p))
             set_traffic(p, least(FULL, least(b->traffic + v->step, b->capacity)));
-    } else if (b->capacity < FULL && a->capacity + b->capacity <= FULL) {
+    } else if (b->capacity < FULL && (a->capacity + b->capacity <= FULL || !has_to_spare(v, a))) {
         p->step = UP_SCALING;
-        p->capacity_pending = least(FULL, b->capacity + v->surge);
+        p->capacity_pending = raised(v, b, a);
     } else if (!b->proven) {
         p->step = UP_DEPLOYING;
     } else if (a->capacity > 0) {
@@ -191,10 +203,10 @@ static void backward(const struct up_view *v, struct up_plan *p) {
         bool able = a->proven || (!a->head_ready && alive(a)), other = alive(b);
         if (able && interval_over(v, other ? a->moved : 0, p))
             set_traffic(p, FULL - least(FULL, other ? least(a->traffic + v->step, a->capacity) : a->capacity));
-    } else if (a->capacity + b->capacity > FULL && b->exists && b->head_ready) {
+    } else if (a->capacity + b->capacity > FULL && b->exists && b->head_ready && has_to_spare(v, b)) {
         lower(v, b, a->moved, p);
     } else if (a->capacity < FULL) {
-        p->capacity_active = least(FULL, a->capacity + v->surge);
+        p->capacity_active = raised(v, a, b);
     } else {
         lower(v, b, a->moved, p);
     }
