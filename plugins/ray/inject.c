@@ -3,6 +3,7 @@
 #include "fields.h"
 #include "names.h"
 #include "pod_build.h"
+#include "token.h"
 
 static struct rv_node *env_of(struct pod_build *b, struct rv_node *container) {
     return rv_node_ensure_array(b->a, container, "env");
@@ -168,43 +169,11 @@ void inject_fault_tolerance(struct pod_build *b) {
 /* ---- tokens --------------------------------------------------------------------------------------------------------
  */
 
-static void token_from_secret(struct pod_build *b, struct rv_node *env) {
-    if (rv_node_find(env, "name", RV_STR("RAY_AUTH_TOKEN")) != NULL) return;
-    struct rv_node *n = rv_node_map(b->a);
-    rv_node_set_cstr(b->a, n, "name", "RAY_AUTH_TOKEN");
-    struct rv_node *ref = rv_node_ensure_map(b->a, rv_node_ensure_map(b->a, n, "valueFrom"), "secretKeyRef");
-    rv_node_set_str(b->a, ref, "name", rc_token_secret(b->a, b->c));
-    rv_node_set_cstr(b->a, ref, "key", "auth_token");
-    rv_node_append(b->a, env, n);
-}
-
-static void token_into(struct pod_build *b, struct rv_node *container) {
-    if (container == NULL) return;
-    struct rv_node *env = env_of(b, container);
-    pod_env_default(b, env, "RAY_AUTH_MODE", RV_STR("token"));
-    if (!b->c->f.kubernetes_token) {
-        token_from_secret(b, env);
-        return;
-    }
-    pod_env_default(b, env, "RAY_ENABLE_K8S_TOKEN_AUTH", RV_STR("true"));
-    pod_mount(b, container, RC_VOLUME_TOKEN, RC_TOKEN_PATH, true);
-}
-
-static void token_volume(struct pod_build *b) {
-    bool fresh;
-    struct rv_node *volume = pod_volume(b, RC_VOLUME_TOKEN, &fresh), *source = rv_node_map(b->a);
-    if (!fresh) return;
-    struct rv_node *projected = rv_node_ensure_map(b->a, volume, "projected");
-    rv_node_set_cstr(b->a, rv_node_ensure_map(b->a, source, "serviceAccountToken"), "path", "token");
-    rv_node_append(b->a, rv_node_ensure_array(b->a, projected, "sources"), source);
-}
-
 void inject_token(struct pod_build *b) {
-    if (!b->c->f.token) return;
-    if (b->c->f.kubernetes_token) token_volume(b);
-    token_into(b, b->ray);
-    token_into(b, container_named(b, "initContainers", RC_CONTAINER_WAIT_GCS));
-    if (b->head) token_into(b, container_named(b, "containers", RC_CONTAINER_AUTOSCALER));
+    rc_token_volume(b->a, b->c, b->spec);
+    rc_token_into(b->a, b->c, b->ray);
+    rc_token_into(b->a, b->c, container_named(b, "initContainers", RC_CONTAINER_WAIT_GCS));
+    if (b->head) rc_token_into(b->a, b->c, container_named(b, "containers", RC_CONTAINER_AUTOSCALER));
 }
 
 /* ---- TLS -----------------------------------------------------------------------------------------------------------
@@ -299,7 +268,7 @@ void inject_collector(struct pod_build *b) {
             rv_node_set(a, r, "requests", pod_amounts(b, "50m", "64Mi"));
             rv_node_set(a, r, "limits", pod_amounts(b, "200m", "256Mi"));
         }
-        if (b->c->f.token) token_into(b, n);
+        rc_token_into(b->a, b->c, n);
         rv_node_append(a, rv_node_ensure_array(a, b->spec, "containers"), n);
     }
     finish_autoscaler(b);

@@ -5,6 +5,7 @@
 #include "fields.h"
 #include "plugins/ray/dashboard.h"
 #include "plugins/ray/objects.h"
+#include "plugins/ray/token.h"
 #include "rayvisor/json.h"
 #include "text.h"
 
@@ -207,27 +208,6 @@ static void set_small_submitter(struct rv_arena *a, struct rv_node *container, c
     rv_node_set(a, rv_node_get(container, "resources"), "requests", amounts(a, "10m", "8Mi"));
 }
 
-static void set_token(struct rv_arena *a, struct rv_node *container, const struct rc_cluster *c) {
-    if (!c->f.token) return;
-    if (!has_env(a, container, "RAY_AUTH_MODE")) env(a, container, "RAY_AUTH_MODE", RV_STR("token"));
-    if (c->f.kubernetes_token) {
-        struct rv_node *mount = rv_node_map(a);
-        if (!has_env(a, container, "RAY_ENABLE_K8S_TOKEN_AUTH"))
-            env(a, container, "RAY_ENABLE_K8S_TOKEN_AUTH", RV_STR("true"));
-        rv_node_set_cstr(a, mount, "name", RC_VOLUME_TOKEN);
-        rv_node_set_cstr(a, mount, "mountPath", RC_TOKEN_PATH);
-        rv_node_set_bool(a, mount, "readOnly", true);
-        rv_node_append(a, rv_node_ensure_array(a, container, "volumeMounts"), mount);
-    } else if (!has_env(a, container, "RAY_AUTH_TOKEN")) {
-        struct rv_node *n = rv_node_map(a),
-                       *ref = rv_node_ensure_map(a, rv_node_ensure_map(a, n, "valueFrom"), "secretKeyRef");
-        rv_node_set_cstr(a, n, "name", "RAY_AUTH_TOKEN");
-        rv_node_set_str(a, ref, "name", rc_token_secret(a, c));
-        rv_node_set_cstr(a, ref, "key", "auth_token");
-        rv_node_append(a, rv_node_ensure_array(a, container, "env"), n);
-    }
-}
-
 /* No name occurs twice. The user's variables stay, but the job has only one id. */
 static void set_environment(struct rv_arena *a, struct rv_node *container, const struct rj_target *t) {
     struct rv_node *list = rv_node_ensure_array(a, container, "env");
@@ -239,16 +219,7 @@ static void set_environment(struct rv_arena *a, struct rv_node *container, const
         env(a, container, "RAY_DASHBOARD_ADDRESS",
             has_env(a, container, "RAY_ADDRESS") ? RV_STR("$(RAY_ADDRESS)") : t->dashboard);
     env(a, container, "RAY_JOB_SUBMISSION_ID", t->job_id);
-    set_token(a, container, t->cluster);
-}
-
-static void token_volume(struct rv_arena *a, struct rv_node *pod) {
-    struct rv_node *volumes = rv_node_ensure_array(a, pod, "volumes"), *n = rv_node_map(a), *source = rv_node_map(a);
-    if (rv_node_find(volumes, "name", RV_STR(RC_VOLUME_TOKEN)) != NULL) return;
-    rv_node_set_cstr(a, n, "name", RC_VOLUME_TOKEN);
-    rv_node_set_cstr(a, rv_node_ensure_map(a, source, "serviceAccountToken"), "path", "token");
-    rv_node_append(a, rv_node_ensure_array(a, rv_node_ensure_map(a, n, "projected"), "sources"), source);
-    rv_node_append(a, volumes, n);
+    rc_token_into(a, t->cluster, container);
 }
 
 static void set_labels(struct rv_arena *a, struct rv_node *meta, const struct rj_job *j) {
@@ -294,7 +265,7 @@ struct rv_node *rj_submitter_template(struct rv_arena *a, const struct rj_job *j
     else if (rv_node_len(rv_node_get(container, "command")) == 0)
         set_command(a, container, j, &there, false);
     set_environment(a, container, t);
-    if (t->cluster->f.token && t->cluster->f.kubernetes_token) token_volume(a, pod);
+    rc_token_volume(a, t->cluster, pod);
     set_labels(a, rv_node_ensure_map(a, n, "metadata"), j);
     return n;
 }
