@@ -144,7 +144,7 @@ static void test_pods(void) {
     check_at(&s, n, "spec.containers[0].env[0].value", "\"x\"");
     check_at(
         &s, n, "spec.containers[0].env[4]",
-        "{\"valueFrom\":{\"secretKeyRef\":{\"name\":\"j-abcde\",\"key\":\"auth_token\"}},\"name\":\"RAY_AUTH_TOKEN\"}");
+        "{\"name\":\"RAY_AUTH_TOKEN\",\"valueFrom\":{\"secretKeyRef\":{\"name\":\"j-abcde\",\"key\":\"auth_token\"}}}");
     rv_arena_free(s.a);
 
     /* our own submitter instead of the head's image */
