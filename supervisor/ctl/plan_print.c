@@ -13,22 +13,22 @@ enum { NAMES_SHOWN = 3, FIELDS_SHOWN = 12 };
 /* ---- sentences --------------------------------------------------------------------------------------------------- */
 
 /* A controller's words say nothing new if they end with what was said, or warned of. */
-static bool says_again(const struct plan_sentence *s, int voice, struct rv_str text) {
+static bool says_again(const struct plan_sentence *s, int remark, struct rv_str text) {
     bool ends = s->text.n > 0 && text.n >= s->text.n && memcmp(text.p + text.n - s->text.n, s->text.p, s->text.n) == 0;
-    return voice == PLAN_SAYS ? ends : s->voice == voice && rv_str_eq(s->text, text);
+    return remark == PLAN_SAYS ? ends : s->remark == remark && rv_str_eq(s->text, text);
 }
 
-void plan_report_say(struct plan_report *r, struct rv_str kind, struct rv_str ns, struct rv_str name, int voice,
+void plan_report_say(struct plan_report *r, struct rv_str kind, struct rv_str ns, struct rv_str name, int remark,
                      struct rv_str text) {
     for (const struct plan_sentence *s = r->first; s != NULL; s = s->next)
-        if (rv_str_eq(s->name, name) && rv_str_eq(s->kind, kind) && rv_str_eq(s->ns, ns) && says_again(s, voice, text))
+        if (rv_str_eq(s->name, name) && rv_str_eq(s->kind, kind) && rv_str_eq(s->ns, ns) && says_again(s, remark, text))
             return;
     struct plan_sentence *s = rv_arena_alloc(r->arena, sizeof *s);
     *s = (struct plan_sentence){.kind = rv_arena_str(r->arena, kind),
                                 .ns = rv_arena_str(r->arena, ns),
                                 .name = rv_arena_str(r->arena, name),
                                 .text = rv_arena_str(r->arena, text),
-                                .voice = voice};
+                                .remark = remark};
     *(r->last != NULL ? &r->last->next : &r->first) = s;
     r->last = s;
 }
@@ -38,9 +38,9 @@ struct listening {
     const struct plan_thing *thing;
 };
 
-static void on_voice(void *arg, enum plan_voice voice, struct rv_str text) {
+static void on_voice(void *arg, enum plan_remark remark, struct rv_str text) {
     const struct listening *l = arg;
-    plan_report_say(l->r, l->thing->kind, l->thing->ns, l->thing->name, (int)voice, text);
+    plan_report_say(l->r, l->thing->kind, l->thing->ns, l->thing->name, (int)remark, text);
 }
 
 void plan_report_answer(struct plan_report *r, const struct plan_state *s, const struct config_plugin *plugin,
@@ -51,7 +51,7 @@ void plan_report_answer(struct plan_report *r, const struct plan_state *s, const
         struct listening l = {r, t};
         if (!t->concerns || !rv_str_eq(t->resource, k->resource) || !rv_str_eq(t->api_version, k->api_version))
             continue;
-        plan_voices(answer, &key, on_voice, &l);
+        plan_remarks(answer, &key, on_voice, &l);
         for (struct rv_iter it = rv_iter(rv_val_get(answer, "said")); rv_iter_next(&it);) {
             if (!rv_str_eq(rv_path_str(it.val, "name"), t->name) || !rv_str_eq(rv_path_str(it.val, "namespace"), t->ns))
                 continue;
@@ -61,13 +61,13 @@ void plan_report_answer(struct plan_report *r, const struct plan_state *s, const
     }
 }
 
-static const char *voice_word(int voice) {
-    return voice == PLAN_REFUSES ? "refused" : voice == PLAN_WARNS ? "warning" : "says";
+static const char *voice_word(int remark) {
+    return remark == PLAN_REFUSES ? "refused" : remark == PLAN_WARNS ? "warning" : "says";
 }
 
 static const struct plan_sentence *refusal(const struct plan_report *r) {
     const struct plan_sentence *s = r->first;
-    while (s != NULL && s->voice != PLAN_REFUSES) s = s->next;
+    while (s != NULL && s->remark != PLAN_REFUSES) s = s->next;
     return s;
 }
 
@@ -116,8 +116,8 @@ static void add_fields(const struct plan_line *l, bool wide, struct rv_buf *b) {
 static void add_sentences(const struct plan_report *r, const struct plan_line *l, bool wide, struct rv_buf *b) {
     for (const struct plan_sentence *s = r->first; s != NULL; s = s->next) {
         bool own = rv_str_eq(s->name, l->names[0]) && rv_str_eq(s->kind, l->kind) && rv_str_eq(s->ns, l->ns);
-        if (own && (s->voice != PLAN_SAYS || wide || l->target))
-            rv_buf_addf(b, "  %-8s  " RV_STR_FMT "\n", voice_word(s->voice), RV_STR_ARG(s->text));
+        if (own && (s->remark != PLAN_SAYS || wide || l->target))
+            rv_buf_addf(b, "  %-8s  " RV_STR_FMT "\n", voice_word(s->remark), RV_STR_ARG(s->text));
     }
 }
 
@@ -234,7 +234,7 @@ static void write_sentences(struct jsonw *w, const struct plan_report *r) {
     jsonw_begin_array(w, "sentences");
     for (const struct plan_sentence *s = r->first; s != NULL; s = s->next) {
         jsonw_begin_object(w, NULL);
-        jsonw_text(w, "sort", voice_word(s->voice));
+        jsonw_text(w, "sort", voice_word(s->remark));
         jsonw_str(w, "kind", s->kind);
         jsonw_str(w, "namespace", s->ns);
         jsonw_str(w, "name", s->name);

@@ -10,7 +10,7 @@
 struct plan_sentence {
     struct plan_sentence *next;
     struct rv_str kind, ns, name, text;
-    int voice; /* enum plan_voice; PLAN_SAYS: what it does and waits for */
+    int remark; /* enum plan_remark; PLAN_SAYS: what it does and waits for */
 };
 enum { PLAN_SAYS = -1 };
 
@@ -20,7 +20,7 @@ struct plan_report {
     struct rv_str notes; /* lines */
 };
 /* Adds a sentence, unless it is there. */
-void plan_report_say(struct plan_report *r, struct rv_str kind, struct rv_str ns, struct rv_str name, int voice,
+void plan_report_say(struct plan_report *r, struct rv_str kind, struct rv_str ns, struct rv_str name, int remark,
                      struct rv_str text);
 /* Takes from the answer of a controller what it says about objects that concern the plan. */
 void plan_report_answer(struct plan_report *r, const struct plan_state *s, const struct config_plugin *plugin,

@@ -137,16 +137,16 @@ int plan_ask(const struct plan_question *q, struct rv_arena *a, struct rv_val *r
     return read_answer(q, line, a, ret, err);
 }
 
-/* ---- voices -------------------------------------------------------------------------------------------------- */
+/* ---- remarks -------------------------------------------------------------------------------------------------- */
 
-struct voices {
+struct remarks {
     struct rv_val actions;
     const struct rv_key *key;
-    plan_voice_fn fn;
+    plan_remark_fn fn;
     void *arg;
 };
 
-static bool is_about(const struct voices *v, struct rv_val action) {
+static bool is_about(const struct remarks *v, struct rv_val action) {
     return rv_str_eq(rv_path_str(action, "key.name"), v->key->name) &&
            rv_str_eq(rv_path_str(action, "key.namespace"), v->key->ns);
 }
@@ -161,7 +161,7 @@ static bool is_warning(struct rv_val condition) {
 }
 
 /* The newest status that the controller would write. */
-static struct rv_val last_status(const struct voices *v) {
+static struct rv_val last_status(const struct remarks *v) {
     struct rv_val last = RV_VAL_ABSENT;
     for (struct rv_iter it = rv_iter(v->actions); rv_iter_next(&it);)
         if (is_about(v, it.val) && rv_str_is(rv_path_str(it.val, "subresource"), "status"))
@@ -170,15 +170,15 @@ static struct rv_val last_status(const struct voices *v) {
 }
 
 /* Whether an event before `until` has said the same. */
-static bool said_before(const struct voices *v, size_t until, struct rv_str note) {
+static bool said_before(const struct remarks *v, size_t until, struct rv_str note) {
     size_t i = 0;
     for (struct rv_iter it = rv_iter(v->actions); i < until && rv_iter_next(&it); i++)
         if (is_about(v, it.val) && rv_str_eq(rv_path_str(it.val, "note"), note)) return true;
     return false;
 }
 
-void plan_voices(struct rv_val answer, const struct rv_key *key, plan_voice_fn fn, void *arg) {
-    struct voices v = {rv_val_get(answer, "actions"), key, fn, arg};
+void plan_remarks(struct rv_val answer, const struct rv_key *key, plan_remark_fn fn, void *arg) {
+    struct remarks v = {rv_val_get(answer, "actions"), key, fn, arg};
     size_t i = 0;
     for (struct rv_iter it = rv_iter(v.actions); rv_iter_next(&it); i++) {
         if (!is_about(&v, it.val) || !rv_path_bool(it.val, "warning", false)) continue;

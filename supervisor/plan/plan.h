@@ -4,7 +4,7 @@
  * always runs. So a plan has the very rules of the reconcilers. It needs no running operator, and nothing is written.
  * The call blocks, for a bounded time.
  *
- * `rayvisorctl plan` makes a plan of the answers (supervisor/ctl/plan.h). plan_voices() is for whoever wants to know
+ * `rayvisorctl plan` makes a plan of the answers (supervisor/ctl/plan.h). plan_remarks() is for whoever wants to know
  * one thing only: would the controller refuse this object, or warn of something? */
 #ifndef PLAN_PLAN_H
 #define PLAN_PLAN_H
@@ -38,12 +38,12 @@ struct plan_question {
 /* The answer, in the arena, is described in plugins/host/plan.h. */
 int plan_ask(const struct plan_question *q, struct rv_arena *a, struct rv_val *ret, struct rv_error *err);
 
-enum plan_voice {
+enum plan_remark {
     PLAN_REFUSES, /* the controller does not take the object as it is; the text names the field */
     PLAN_WARNS    /* it takes it, and says that something is not as one might expect */
 };
 /* Calls fn with each sentence about the object of that key in an answer, none twice. The text is in the answer. */
-typedef void (*plan_voice_fn)(void *arg, enum plan_voice voice, struct rv_str text);
-void plan_voices(struct rv_val answer, const struct rv_key *key, plan_voice_fn fn, void *arg);
+typedef void (*plan_remark_fn)(void *arg, enum plan_remark remark, struct rv_str text);
+void plan_remarks(struct rv_val answer, const struct rv_key *key, plan_remark_fn fn, void *arg);
 
 #endif

@@ -9,8 +9,8 @@ static struct rv_val value_of(struct rv_arena *a, const char *text) {
     return from_json(a, rv_buf_cstr(&b));
 }
 
-static void on_voice(void *arg, enum plan_voice voice, struct rv_str text) {
-    rv_buf_addf(arg, "%s" RV_STR_FMT ";", voice == PLAN_REFUSES ? "no " : "but ", RV_STR_ARG(text));
+static void on_voice(void *arg, enum plan_remark remark, struct rv_str text) {
+    rv_buf_addf(arg, "%s" RV_STR_FMT ";", remark == PLAN_REFUSES ? "no " : "but ", RV_STR_ARG(text));
 }
 
 #define KEY(name) "'key':{'namespace':'n','name':'" name "'}"
@@ -21,7 +21,7 @@ static void on_voice(void *arg, enum plan_voice voice, struct rv_str text) {
 #define CONDITION(status, reason, message)                                                                             \
     "{'type':'T','status':'" status "','reason':'" reason "','message':'" message "'}"
 
-static void voices(void) {
+static void remarks(void) {
     static const struct {
         const char *actions, *said;
     } rows[] = {
@@ -43,10 +43,10 @@ static void voices(void) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
         rv_autobuf struct rv_buf said = {0};
         struct rv_str text = rv_arena_fmt(a, "{'actions':[%s]}", rows[i].actions);
-        plan_voices(value_of(a, text.p), &(struct rv_key){RV_STR("n"), RV_STR("o")}, on_voice, &said);
+        plan_remarks(value_of(a, text.p), &(struct rv_key){RV_STR("n"), RV_STR("o")}, on_voice, &said);
         CHECK_ROW(rv_str_is(rv_buf_str(&said), rows[i].said), rows[i].actions);
     }
 }
 
-static const struct suite_test tests[] = {{"refusals and warnings of one object", voices}};
-SUITE_MAIN("plan voices", tests)
+static const struct suite_test tests[] = {{"refusals and warnings of one object", remarks}};
+SUITE_MAIN("plan remarks", tests)
