@@ -73,14 +73,14 @@ def test_each_block_has_its_test(env):
             if file: assert re.search(rf"^(def test_{name}\b|{name} = )", read(where + file), re.M), f"{by[0]}: there is no such test"
 
 
-MENTIONED = re.compile(r"`?\b(kubectl rayvisor|rayvisorctl|rayvisord)((?: +--?[a-z][a-z-]*| +[a-z|]+)+)")
+MENTIONED = re.compile(r"`?\b(kubectl rayvisor|rayvisorctl|rayvisord)((?: +--?[a-z][a-z-]*| +[a-z|]+(?:-[a-z]+)*)+)")
 
 
 def test_what_is_mentioned_exists(env):
     """`rayvisorctl WORD`, `kubectl rayvisor WORD` and `rayvisord --OPTION`, wherever they stand in documents and in comments of samples."""
     run = lambda *args: subprocess.run(args, text=True, capture_output=True, timeout=30)
     help_of = run(binary("rayvisorctl"), "help").stdout
-    commands = set(re.findall(r"^  ([a-z]+) ", help_of, re.M))
+    commands = set(re.findall(r"^  ([a-z-]+) ", help_of, re.M))
     options = set(re.findall(r"--[a-z-]+", run(binary("rayvisord"), "--help").stdout))
     files = documents() + subprocess.run(["git", "ls-files", "config/*.yaml", "deploy/quickstart.sh"], cwd=ROOT, text=True, capture_output=True).stdout.split()
     found = 0
