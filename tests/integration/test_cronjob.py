@@ -103,7 +103,7 @@ def test_annotations(env):
     (first,) = wait_for("a run", lambda: jobs(kube, ns, "report"))
     name = first["metadata"]["name"]
     wait_for("the status", lambda: status(kube, ns, "report").get("active") == [name])
-    assert events_of(kube, ns, "report", "TooManyMissedRuns")  # the newest only
+    wait_for("the event", lambda: events_of(kube, ns, "report", "TooManyMissedRuns"))  # the newest only
     time.sleep(1)
     assert len(jobs(kube, ns, "report")) == 1
     kube.patch("rayjobs", ns, name, {"status": {"jobDeploymentStatus": "Complete"}}, "status")

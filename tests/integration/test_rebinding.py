@@ -90,8 +90,12 @@ def setup(env, names, keep=False):
     resolv, hosts = os.path.join(env.dir, "resolv.conf"), os.path.join(env.dir, "nsswitch.conf")
     with open(resolv, "w") as f: f.write(f"nameserver {dns.address}\noptions timeout:2 attempts:5\n")
     with open(hosts, "w") as f: f.write("hosts: files dns\n")
-    within = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && { [ ! -e /etc/nsswitch.conf ] || mount --bind "$1" /etc/nsswitch.conf; } && shift && exec "$@"', resolv, hosts]
+    # In a chroot whose root is no mount, unshare cannot make mounts private; tests/minimal.sh has done so before.
+    private = [] if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0 else ["--propagation", "unchanged"]
+    within = ["unshare", "--mount", *private, "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && { [ ! -e /etc/nsswitch.conf ] || mount --bind "$1" /etc/nsswitch.conf; } && shift && exec "$@"', resolv, hosts]
+    before = os.stat("/etc/resolv.conf").st_ino
     env.operator(plugins=[{"name": "toy", "http": [f"http://*:{port}/*"], "grants": GRANTS}], allow=[ALLOWED, NOBODY], within=within)
+    assert os.stat("/etc/resolv.conf").st_ino == before, "the machine's own resolv.conf is hidden by the test's: umount /etc/resolv.conf /etc/nsswitch.conf"
     return port, allowed, forbidden, dns
 
 
