@@ -100,7 +100,10 @@ def documented_lines():
         found = [l.strip() for b in re.findall(r"```sh\n(.*?)```", text, re.S) for l in b.splitlines() if " exec " in b] if beginning[0] != "`" else re.findall(r"`(kubectl [^`]* exec [^`]*)`", text)
         assert found and any(" exec " in l for l in found) and found[0].startswith(beginning.strip("`")), (path, found)
         out += [(path, l) for l in found if l]
-    return out
+    notes = "deploy/helm/templates/NOTES.txt"  # what `helm install` prints, with the names that the installation here has
+    printed = [l.strip() for l in open(os.path.join(ROOT, notes)).read().splitlines() if " exec " in l]
+    assert printed, notes
+    return out + [(notes, re.sub(r"\{\{ \$name \}\}", "rayvisor", re.sub(r"\{\{ \.Release\.Namespace \}\}", "rayvisor-system", l))) for l in printed]
 
 
 def type_documented_lines(env, ns, name):
