@@ -86,6 +86,13 @@ static struct fixture *begin_with(struct h2_pool_limits limits, const struct tls
 
 static struct fixture *begin(void) { return begin_with(h2_pool_usual, NULL); }
 
+/* A handshake may take a busy machine seconds. */
+static struct fixture *begin_tls(const struct tls_pair *server) {
+    struct h2_pool_limits l = h2_pool_usual;
+    l.connect_ms = 20000;
+    return begin_with(l, server);
+}
+
 static void end(struct fixture *w) {
     h2_pool_free(w->pool);
     for (size_t i = 0; i < SERVERS; i++) h2_server_free(w->servers[i]);
@@ -376,7 +383,7 @@ static void with_tls(void) {
                 {"no TLS", NULL, true, RV_E_UNAVAILABLE, "TLS: "}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         setenv("SSL_CERT_FILE", rows[i].trusted ? file : "/nonexistent", 1);
-        struct fixture *w = begin_with(h2_pool_usual, rows[i].server);
+        struct fixture *w = begin_tls(rows[i].server);
         char url[96];
         snprintf(url, sizeof url, "https://127.0.0.1:%u/ok", h2_server_port(w->servers[0]));
         for (int k = 0; k < 2; k++) {
@@ -459,7 +466,7 @@ static void client_certificates(void) {
     static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows) * RV_ARRAY_LEN(versions); i++) {
         size_t row = i / RV_ARRAY_LEN(versions);
-        struct fixture *w = begin_with(h2_pool_usual, rows[row].server);
+        struct fixture *w = begin_tls(rows[row].server);
         h2_server_want_clients(w->servers[0], &ca, versions[i % RV_ARRAY_LEN(versions)]);
         struct client_identity *who = rows[row].cert != NULL ? identity_of(rows[row].cert, rows[row].ca) : NULL;
         struct seen s = ask_as(w, rows[row].cert != NULL ? "s" : "", who);
@@ -483,7 +490,7 @@ static void client_certificates_change(void) {
     tls_pair_make(&worker, "worker", NULL, &ca);
     tls_pair_make(&renewed, "renewed", NULL, &ca);
     struct client_identity *first = identity_of(&worker, &ca), *second = identity_of(&renewed, &ca);
-    struct fixture *w = begin_with(h2_pool_usual, &head);
+    struct fixture *w = begin_tls(&head);
     struct h2_server *server = w->servers[0];
     h2_server_want_clients(server, &ca, TLS1_3_VERSION);
     for (int i = 0; i < 2; i++) CU_ASSERT_EQUAL(ask_as(w, "s", first).code, 0);
