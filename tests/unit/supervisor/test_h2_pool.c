@@ -110,6 +110,7 @@ static void send_url(struct fixture *w, const char *url, struct rv_http_request 
     r.url = rv_str(url);
     if (r.method.n == 0) r.method = RV_STR("POST");
     if (r.body.n == 0) r.body = (struct rv_bytes){(const uint8_t *)"body", 4};
+    if (r.timeout_ms == 0) r.timeout_ms = 20000; /* on a busy machine each step may take seconds */
     r.http2 = 1;
     h2_pool_send(w->pool, &r, "X-Token: t0ken", NULL, on_answer, s);
     CU_ASSERT_EQUAL(s->times, 0); /* never from within */
@@ -439,6 +440,7 @@ static struct seen ask_as(struct fixture *w, const char *secret, struct client_i
                                 .method = RV_STR("POST"),
                                 .url = rv_str(url),
                                 .http2 = 1,
+                                .timeout_ms = 20000,
                                 .secret_ns = RV_STR("n"),
                                 .client_secret = rv_str(secret)};
     h2_pool_send(w->pool, &r, NULL, i, on_answer, &s);
