@@ -8,8 +8,6 @@
 #                                Go; the first time ten minutes to compile it; skipped where it cannot be)
 #   tests/run.sh ray             the tests on a real kubelet and a real Ray (needs root and Go; skipped where it cannot be);
 #                                "tests/run.sh ray jobs": only test_ray_jobs.py
-#   tests/run.sh neighbours      what our users run beside us (Kueue, Volcano), on a real control plane (needs Go; the first time some
-#                                minutes to compile it; skipped where it cannot be); "tests/run.sh neighbours NAME": only one
 #
 # RAYVISOR_NO_INSTALL=1 skips the packages. Build trees: build/ (gcc, optimised), build-clang/, build-asan/, build-tsan/,
 # build-fuzz/ (clang).
@@ -109,31 +107,6 @@ sum_up() { # the output of several test files, in one line
     awk '/^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ { p += $1; f += $3; s += $5 } END { print p + 0 " passed, " f + 0 " failed, " s + 0 " skipped" }' "$1"
 }
 
-neighbours() {
-    local dir name names=${1:-kueue volcano} port=18443 status=0 real=tests/real/cluster.sh beside=tests/real/neighbours/neighbours.sh
-    $real can || { echo "0 passed, 0 failed, 1 skipped" && return 0; }
-    $real build
-    export RAYVISOR_KUBECTL=${RAYVISOR_REAL_BIN:-$HOME/.cache/rayvisor-real}/kubectl RAYVISOR_KUBECONFIG
-    : >"$log"
-    for name in $names; do
-        dir=$(mktemp -d)
-        echo "== $name"
-        $beside can "$name" || { echo "0 passed, 0 failed, 1 skipped" | tee -a "$log" && continue; }
-        $beside build "$name"
-        # shellcheck disable=SC2064
-        trap "$beside down $name '$dir'; $real down '$dir'; rm -rf '$dir' '$log'" EXIT
-        while (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 100)); done
-        RAYVISOR_KUBECONFIG=$($real up "$dir" "$port" | tail -n 1)
-        "$RAYVISOR_KUBECTL" --kubeconfig "$RAYVISOR_KUBECONFIG" apply -f deploy/crds >/dev/null
-        $beside up "$name" "$dir"
-        python3 "tests/real/neighbours/test_$name.py" | tee -a "$log" || status=1
-        $beside down "$name" "$dir"
-        $real down "$dir"
-    done
-    sum_up "$log"
-    return $status
-}
-
 install_packages
 build release
 if [ "$label" = ray ]; then
@@ -142,10 +115,6 @@ if [ "$label" = ray ]; then
 fi
 if [ "$label" = real ]; then
     real
-    exit
-fi
-if [ "$label" = neighbours ]; then
-    neighbours "${2:-}"
     exit
 fi
 case "$label" in
