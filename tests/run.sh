@@ -45,7 +45,7 @@ build() { # preset, target...
 
 # Operators see all namespaces: tests side by side, which mostly wait, need a cluster each.
 real() {
-    local dir i planes=3 port=16443 status=0 configs=()
+    local dir i planes=2 port=16443 status=0 configs=()
     tests/real/cluster.sh can || { echo "0 passed, 0 failed, 1 skipped" && return 0; }
     tests/real/cluster.sh build
     dir=$(mktemp -d)
