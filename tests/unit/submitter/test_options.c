@@ -11,8 +11,8 @@ static int read_options(struct options *o, const char *const *args) {
     char *argv[12] = {rv_strdup(RV_STR("rayvisor-submit"))};
     int argc = 1;
     for (; *args != NULL; args++) argv[argc++] = rv_strdup(rv_str(*args));
-    optind = 0; /* getopt begins anew */
-    *o = (struct options){.arena = rv_arena_new()};
+    optind = 0;               /* getopt begins anew */
+    *o = (struct options){0}; /* options_read() makes the arena */
     int r = options_read(o, argc, argv);
     for (int i = 0; i < argc; i++) free(argv[i]);
     return r;
