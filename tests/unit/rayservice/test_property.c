@@ -15,7 +15,7 @@
 
 const struct rv_plugin *rv_plugin_v3(void);
 
-enum { RUNS = 60, CHAPTERS = 3, STEPS = 90 };
+enum { RUNS = 40, CHAPTERS = 3, STEPS = 90 };
 #define MINUTE_MS INT64_C(60000)
 #define SECOND_NS INT64_C(1000000000)
 #define QUIET_MS (15 * MINUTE_MS)
