@@ -1,6 +1,7 @@
 /* json_writer.c - see json_writer.h. A comma is needed after a value, and not after an opening bracket or a key. So one
  * flag for what was written last is enough at any depth. */
 #include "json_writer.h"
+#include "lines.h"
 
 #include <inttypes.h>
 
@@ -84,4 +85,10 @@ void jsonw_key(struct jsonw *w, struct rv_str key) {
 struct rv_buf *jsonw_value(struct jsonw *w, const char *key) {
     begin_value(w, key);
     return w->out;
+}
+
+void jsonw_lines(struct jsonw *w, const char *key, struct rv_str text) {
+    jsonw_begin_array(w, key);
+    for (struct rv_str line; lines_next(&text, &line);) jsonw_str(w, NULL, line);
+    jsonw_end_array(w);
 }

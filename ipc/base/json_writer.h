@@ -27,7 +27,8 @@ void jsonw_begin_array(struct jsonw *w, const char *key);
 void jsonw_end_array(struct jsonw *w);
 
 void jsonw_str(struct jsonw *w, const char *key, struct rv_str value);
-void jsonw_text(struct jsonw *w, const char *key, const char *value); /* writes NULL as the empty string */
+void jsonw_lines(struct jsonw *w, const char *key, struct rv_str text); /* an array of its lines */
+void jsonw_text(struct jsonw *w, const char *key, const char *value);   /* writes NULL as the empty string */
 void jsonw_fmt(struct jsonw *w, const char *key, const char *fmt, ...) RV_PRINTF(3, 4); /* writes a string */
 void jsonw_int(struct jsonw *w, const char *key, int64_t value);
 void jsonw_uint(struct jsonw *w, const char *key, uint64_t value);

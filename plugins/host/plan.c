@@ -151,14 +151,7 @@ static void on_explained(void *arg, const struct rv_key *key, struct rv_str line
     jsonw_begin_object(w, NULL);
     jsonw_str(w, "namespace", key->ns);
     jsonw_str(w, "name", key->name);
-    jsonw_begin_array(w, "lines");
-    while (lines.n > 0) {
-        const char *end = memchr(lines.p, '\n', lines.n);
-        size_t n = end != NULL ? (size_t)(end - lines.p) : lines.n, used = n + (end != NULL);
-        jsonw_str(w, NULL, (struct rv_str){lines.p, n});
-        lines = (struct rv_str){lines.p + used, lines.n - used};
-    }
-    jsonw_end_array(w);
+    jsonw_lines(w, "lines", lines);
     jsonw_end_object(w);
 }
 

@@ -184,14 +184,7 @@ static void replay_explained(void *arg, const struct rv_key *key, struct rv_str 
     jsonw_begin_object(&w, NULL);
     jsonw_text(&w, "type", "DECISION");
     jsonw_text(&w, "at", at);
-    jsonw_begin_array(&w, "lines");
-    while (lines.n > 0) {
-        const char *end = memchr(lines.p, '\n', lines.n);
-        size_t n = end != NULL ? (size_t)(end - lines.p) : lines.n, used = n + (end != NULL);
-        jsonw_str(&w, NULL, (struct rv_str){lines.p, n});
-        lines = (struct rv_str){lines.p + used, lines.n - used};
-    }
-    jsonw_end_array(&w);
+    jsonw_lines(&w, "lines", lines);
     jsonw_end_object(&w);
     print_line(r, &line);
 }

@@ -1,5 +1,6 @@
 /* field_rules.c - see field_rules.h. */
 #include "field_rules.h"
+#include "ipc/base/match_conditions.h"
 
 #include "fields.h"
 
@@ -137,11 +138,11 @@ static void print_conditions(const char *resource, struct rv_str user, struct rv
     rv_buf_addf(out,
                 "  matchConditions:\n"
                 "    - name: spec-changes\n"
-                "      expression: oldObject == null || object.metadata.generation != oldObject.metadata.generation\n"
+                "      expression: " MATCH_SPEC_CHANGES "\n"
                 "    - name: not-deleted\n"
-                "      expression: \"!has(object.metadata.deletionTimestamp)\"\n"
+                "      expression: \"" MATCH_NOT_DELETED "\"\n"
                 "    - name: not-the-operator\n"
-                "      expression: request.userInfo.username != '" RV_STR_FMT "'\n",
+                "      expression: " MATCH_NOT_THE_OPERATOR "\n",
                 RV_STR_ARG(user));
     if (strcmp(resource, "raycronjobs") == 0) return; /* it has no other manager */
     rv_buf_adds(out, "    - name: not-managed-elsewhere\n      expression: object.?spec.?managedBy.orValue('" RC_MANAGER

@@ -1,5 +1,6 @@
 /* review.c - see review.h. */
 #include "review.h"
+#include "ipc/base/lines.h"
 
 #include "ipc/base/json_writer.h"
 #include "ipc/base/visible.h"
@@ -79,12 +80,9 @@ static void add_visible(struct jsonw *w, const char *key, struct rv_str text) {
 static void add_warnings(struct jsonw *w, struct rv_str lines) {
     if (lines.n == 0) return;
     jsonw_begin_array(w, "warnings");
-    for (size_t i = 0; i < WARNINGS_MAX && lines.n != 0; i++) {
-        const char *end = memchr(lines.p, '\n', lines.n);
-        size_t n = end != NULL ? (size_t)(end - lines.p) : lines.n, skip = n + (end != NULL);
-        if (n != 0) add_visible(w, NULL, (struct rv_str){lines.p, n});
-        lines = (struct rv_str){lines.p + skip, lines.n - skip};
-    }
+    struct rv_str line;
+    for (size_t i = 0; i < WARNINGS_MAX && lines_next(&lines, &line); i++)
+        if (line.n != 0) add_visible(w, NULL, line);
     jsonw_end_array(w);
 }
 

@@ -3,6 +3,7 @@
  * What the operator alone knows is not in it: its leader adds the CA and the path. The conditions are judged by the API
  * server itself, so that neither a finalizer nor a status nor a write of the operator ever waits for the webhook. */
 #include "config.h"
+#include "ipc/base/match_conditions.h"
 
 static void print_rules(const struct config *c, struct rv_buf *out) {
     rv_buf_adds(out, "    rules:\n");
@@ -51,10 +52,10 @@ void config_print_webhook(const struct config *c, struct rv_str ns, struct rv_st
         "      # A change of metadata or status alone passes, and an object that is being deleted: finalizers can\n"
         "      # always go.\n"
         "      - name: spec-changes\n"
-        "        expression: oldObject == null || object.metadata.generation != oldObject.metadata.generation\n"
+        "        expression: " MATCH_SPEC_CHANGES "\n"
         "      - name: not-deleted\n"
-        "        expression: \"!has(object.metadata.deletionTimestamp)\"\n"
+        "        expression: \"" MATCH_NOT_DELETED "\"\n"
         "      - name: not-the-operator\n"
-        "        expression: request.userInfo.username != '" RV_STR_FMT "'\n",
+        "        expression: " MATCH_NOT_THE_OPERATOR "\n",
         RV_STR_ARG(user));
 }

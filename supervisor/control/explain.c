@@ -49,18 +49,6 @@ static void explain_gone(void *arg) {
 
 /* ---- the document --------------------------------------------------------------------------------------- */
 
-static void write_lines(struct jsonw *w, const char *text) {
-    struct rv_str rest = rv_str(text);
-    jsonw_begin_array(w, "lines");
-    while (rest.n > 0) {
-        const char *nl = memchr(rest.p, '\n', rest.n);
-        size_t n = nl != NULL ? (size_t)(nl - rest.p) : rest.n, skip = n + (nl != NULL);
-        jsonw_str(w, NULL, (struct rv_str){rest.p, n});
-        rest = (struct rv_str){rest.p + skip, rest.n - skip};
-    }
-    jsonw_end_array(w);
-}
-
 static void write_view(struct jsonw *w, const struct view *v) {
     static const char *const states[] = {"unknown", "queued", "waiting", "delayed", "settled", "quarantined"};
     char at[40] = "";
@@ -78,7 +66,7 @@ static void write_view(struct jsonw *w, const struct view *v) {
     jsonw_text(w, "decidedAt", at);
     jsonw_int(w, "nextMs", v->next_ms);
     jsonw_uint(w, "retries", v->retries);
-    write_lines(w, v->lines);
+    jsonw_lines(w, "lines", rv_str(v->lines));
 }
 
 /* Writes the view of the plugin that knows most, which may be the only one, and then all views. */

@@ -1,5 +1,6 @@
 /* plan_print.c - see plan_print.h. */
 #include "plan_print.h"
+#include "ipc/base/lines.h"
 
 #include <stdio.h>
 
@@ -173,12 +174,8 @@ static void print_text(const struct plan_report *r, const struct plan_state *s, 
                        bool wide) {
     rv_autobuf struct rv_buf b = {0};
     for (size_t i = 0; i < lines->n; i++) add_line(r, &lines->lines[i], wide, &b);
-    for (struct rv_str rest = r->notes; rest.n > 0;) {
-        const char *end = memchr(rest.p, '\n', rest.n);
-        size_t n = end != NULL ? (size_t)(end - rest.p) : rest.n, used = n + (end != NULL);
-        rv_buf_addf(&b, "note: %.*s\n", (int)n, rest.p);
-        rest = (struct rv_str){rest.p + used, rest.n - used};
-    }
+    for (struct rv_str rest = r->notes, line; lines_next(&rest, &line);)
+        rv_buf_addf(&b, "note: " RV_STR_FMT "\n", RV_STR_ARG(line));
     if (refusal(r) == NULL) add_summary(r, s, lines, &b);
     print(&b);
 }

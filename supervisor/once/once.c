@@ -1,5 +1,6 @@
 /* once.c - see once.h. */
 #include "once.h"
+#include "ipc/base/lines.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -77,13 +78,8 @@ int once_run(const struct once *o, struct rv_buf *said, struct once_end *ret, st
 
 struct rv_str once_last_line(const struct rv_buf *said, const char *begin) {
     struct rv_str found = {NULL, 0}, rest = rv_buf_str(said);
-    while (rest.n != 0) {
-        const char *end = memchr(rest.p, '\n', rest.n);
-        struct rv_str line = {rest.p, end != NULL ? (size_t)(end - rest.p) : rest.n};
+    for (struct rv_str line; lines_next(&rest, &line);)
         if (rv_str_starts(line, begin)) found = (struct rv_str){line.p + strlen(begin), line.n - strlen(begin)};
-        size_t taken = line.n + (end != NULL);
-        rest = (struct rv_str){rest.p + taken, rest.n - taken};
-    }
     return found;
 }
 

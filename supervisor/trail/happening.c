@@ -25,17 +25,6 @@ static void write_ms(struct jsonw *w, const char *key, uint64_t us) {
     rv_buf_addf(jsonw_value(w, key), "%llu.%03u", (unsigned long long)(us / 1000), (unsigned)(us % 1000));
 }
 
-static void write_lines(struct jsonw *w, const char *key, struct rv_str text) {
-    jsonw_begin_array(w, key);
-    while (text.n > 0) {
-        const char *end = memchr(text.p, '\n', text.n);
-        size_t n = end != NULL ? (size_t)(end - text.p) : text.n, skip = n + (end != NULL);
-        jsonw_str(w, NULL, (struct rv_str){text.p, n});
-        text = (struct rv_str){text.p + skip, text.n - skip};
-    }
-    jsonw_end_array(w);
-}
-
 static const char *outcome_name(int32_t code) {
     switch (code) {
     case RV_DONE:
@@ -66,7 +55,7 @@ static void write_pass(const struct happening *h, struct jsonw *w) {
     jsonw_uint(w, "actions", h->actions);
     jsonw_text(w, "outcome", outcome_name(h->outcome));
     if (h->next_ms != 0) jsonw_int(w, "nextMs", h->next_ms);
-    if (h->text.n != 0) write_lines(w, "said", h->text);
+    if (h->text.n != 0) jsonw_lines(w, "said", h->text);
 }
 
 static void write_action(const struct happening *h, struct jsonw *w) {
